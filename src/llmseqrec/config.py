@@ -1,0 +1,317 @@
+"""The configuration: every key, its type, its default and what it means.
+
+Unknown keys are refused by name. Parsing it imports neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from llmseqrec.errors import InputError
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, RAW_FORMATS, REDUCERS, parameters_class
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Strict(BaseModel):
+    """A section that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RawFile(Strict):
+    """One raw file of a dataset."""
+
+    name: str = Field(description="File name inside raw_dir, or inside resources/{dataset}/.")
+    url: str | None = Field(None, description="Where to download it when there is no raw_dir.")
+    member: str | None = Field(None, description="The file to take out of a zip archive.")
+
+
+class Core(Strict):
+    """The p-core filter (study, §7.1.1)."""
+
+    minimum: int = Field(5, ge=1, description="Fewest interactions a session and an item keep.")
+    mode: Literal["iterative", "once", "none"] = Field(
+        "iterative",
+        description="iterative: sessions, then items, until nothing changes; "
+        "once: both counted once on the raw rows.",
+    )
+
+
+class Columns(Strict):
+    """Column names of a csv or parquet dataset; null where a file has no such column."""
+
+    session: str = "session_id"
+    item: str = "item_id"
+    timestamp: str | None = "timestamp"
+    order: str | None = Field(None, description="Decides the order inside a session when given.")
+    rating: str | None = None
+    title: str | None = None
+    category: str | None = Field(None, description="Category list; also the item's class.")
+    text: str | None = Field(None, description="Review text.")
+    list_separator: str = "|"
+    item_key: str = Field("item_id", description="Item column of the separate items file.")
+
+
+class Sample(Strict):
+    """The synthetic dataset that ships with the project."""
+
+    users: int = Field(1500, ge=10)
+    items: int = Field(600, ge=10)
+    seed: int = 20240205
+
+
+class Temporal(Strict):
+    """Sessions ordered by their end; the latest are the test set (study, §7.1.1)."""
+
+    protocol: Literal["temporal"] = "temporal"
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+    folds: int = Field(3, ge=0, description="Forward-chained validation folds.")
+    filter_items: bool = Field(True, description="Drop test rows of items unseen in training.")
+    test_sessions: Path | None = Field(
+        None,
+        description="A file of session keys, one a line: a published test set. Unlisted sessions "
+        "that end after the border of the test fraction are dropped.",
+    )
+
+
+class LeaveOneOut(Strict):
+    """The last item of each session is the test target, the one before it the validation target."""
+
+    protocol: Literal["leave_one_out"] = "leave_one_out"
+
+
+Split = Annotated[Temporal | LeaveOneOut, Field(discriminator="protocol")]
+
+
+class Dataset(Strict):
+    """Where a dataset comes from and how it is cleaned and split."""
+
+    display: str
+    format: str = Field(description="Raw format: " + ", ".join(RAW_FORMATS) + ".")
+    raw: dict[str, RawFile] = Field(default_factory=dict, description="Raw file of each role.")
+    raw_dir: Path | None = Field(None, description="A folder that holds the raw files already.")
+    sample: Sample | None = Field(None, description="Generate the raw files: synthetic data.")
+    private: bool = Field(False, description="Not public: needs raw_dir.")
+    columns: Columns | None = None
+    core: Core = Core()
+    deduplicate: bool = Field(False, description="Keep the earliest of repeated (session, item).")
+    ties: Literal["hash", "file", "asin", "published"] = Field(
+        "hash", description="Order of interactions of one session with one time stamp."
+    )
+    malformed_share: float = Field(0.001, ge=0, le=1, description="Malformed lines tolerated.")
+    keep_text: bool = Field(False, description="Keep review texts (reviews.parquet).")
+    template: str = Field("title", description="Text of an item, by name or as a format string.")
+    published: Name | None = Field(
+        None, description="File of config/published/ with its optima and its published table."
+    )
+    borrows: Name | None = Field(
+        None, description="File of config/published/ whose optima it uses, of another dataset."
+    )
+    splits: dict[Name, Split]
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        return _one_of(value, RAW_FORMATS, "format")
+
+
+class Embedding(Strict):
+    """Item vectors: who computes them from which text."""
+
+    provider: str = "sentence_transformers"
+    model: str = Field(
+        "all-MiniLM-L6-v2", description="Model name, or a folder that holds the weights."
+    )
+    revision: str | None = None
+    template: str | None = Field(None, description="Overrides the dataset's template.")
+    allow_download: bool = Field(False, description="Fetch weights that are not on this machine.")
+    batch_size: int = Field(64, ge=1)
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, value: str) -> str:
+        return _one_of(value, EMBEDDING_PROVIDERS, "provider")
+
+
+class Reduction(Strict):
+    """What is done to item vectors before a model sees them (study, §3.3)."""
+
+    method: str
+    dimensions: int | None = Field(None, ge=1, description="null keeps all that is possible.")
+    power: float = Field(1.0, ge=0, le=1, description="Whitening exponent: 0 PCA, 1 full.")
+    ridge: float = Field(0.0, ge=0, description="Added to the variances before whitening.")
+    tolerance: float = Field(
+        1e-4, ge=0, lt=1, description="Directions below this share of the largest are dropped."
+    )
+    normalise: bool = Field(True, description="Divide every row by its L2 norm afterwards.")
+    seed: int = Field(0, ge=0, description="Of the random projection.")
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        return _one_of(value, REDUCERS, "method")
+
+
+class Run(Strict):
+    """A named recommender: model, parameters, item vectors."""
+
+    display: str
+    model: str
+    params_from: Literal["default", "published"] = "default"
+    published_as: Name | None = Field(None, description="Its name in config/published/.")
+    table_row: str | None = Field(None, description="Its row in the published table.")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    embedding: Name | None = None
+    reduction: Name | None = None
+
+    @model_validator(mode="after")
+    def _known_parameters(self) -> Run:
+        _one_of(self.model, MODELS, "model")
+        allowed = parameters_class(self.model).model_fields
+        for key in self.parameters:
+            if key not in allowed:
+                raise ValueError(f"parameters.{key} is unknown; {self.model} has {sorted(allowed)}")
+        if MODELS[self.model].needs_embedding and self.embedding is None:
+            raise ValueError(f"model {self.model} needs an embedding")
+        return self
+
+
+class Experiment(Strict):
+    """Which runs are fitted on which split."""
+
+    dataset: Name
+    split: Name
+    runs: list[Name] = Field(min_length=1)
+    parts: list[str] = Field(
+        ["full"], description="What the runs are fitted on: full, fold1, fold2, fold3."
+    )
+
+
+class Config(Strict):
+    """The whole configuration."""
+
+    datasets: dict[Name, Dataset]
+    embeddings: dict[Name, Embedding] = Field(default_factory=dict)
+    reductions: dict[Name, Reduction] = Field(default_factory=dict)
+    runs: dict[Name, Run]
+    experiments: list[Experiment] = Field(min_length=1)
+    only: list[Name] = Field(
+        default_factory=list, description="Datasets to work on; empty: all of the experiments."
+    )
+    seeds: list[int] = Field([1], min_length=1, description="Seeds of runs that use chance.")
+    top_k: int = Field(20, ge=1, description="Length of the recommendation lists.")
+    cutoffs: list[int] = Field([10, 20], min_length=1)
+    tie_shuffles: int = Field(20, ge=0, description="Shuffles of tied interactions; 0: none.")
+    comparisons: list[tuple[Name, Name]] = Field(
+        default_factory=list, description="Pairs of runs to test against each other."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    strict: bool = Field(False, description="A run whose needs are unmet stops the workflow.")
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Config:
+        for name, run in self.runs.items():
+            where = f"runs.{name}"
+            if name in ("train", "valid", "test"):
+                raise ValueError(f"{where}: a run cannot have the name of a folder of prompts")
+            _defined(run.embedding, self.embeddings, f"{where}.embedding")
+            _defined(run.reduction, self.reductions, f"{where}.reduction")
+        for number, experiment in enumerate(self.experiments):
+            self._check_experiment(experiment, f"experiments[{number}]")
+        for name in self.only:
+            _defined(name, self.datasets, "only")
+        for number, pair in enumerate(self.comparisons):
+            for name in pair:
+                _defined(name, self.runs, f"comparisons[{number}]")
+        if max(self.cutoffs) > self.top_k:
+            raise ValueError(f"cutoffs: {max(self.cutoffs)} is beyond top_k {self.top_k}")
+        return self
+
+    @property
+    def chosen(self) -> list[Experiment]:
+        """The experiments on the datasets that `only` names."""
+        return [e for e in self.experiments if not self.only or e.dataset in self.only]
+
+    def _check_experiment(self, experiment: Experiment, where: str) -> None:
+        _defined(experiment.dataset, self.datasets, f"{where}.dataset")
+        splits = self.datasets[experiment.dataset].splits
+        _defined(experiment.split, splits, f"{where}.split")
+        for run in experiment.runs:
+            _defined(run, self.runs, f"{where}.runs")
+        known = parts_of(splits[experiment.split])
+        for part in experiment.parts:
+            _defined(part, known, f"{where}.parts")
+
+
+def parts_of(split: Temporal | LeaveOneOut) -> list[str]:
+    """What runs can be fitted on: `full`, and the folds of a temporal split."""
+    folds = split.folds if isinstance(split, Temporal) else 0
+    return [*(f"fold{number}" for number in range(1, folds + 1)), "full"]
+
+
+def parse_split(content: dict[str, Any]) -> Temporal | LeaveOneOut:
+    """A split from its configuration."""
+    split: Temporal | LeaveOneOut = TypeAdapter(Split).validate_python(content)
+    return split
+
+
+def parse_config(content: dict[str, Any], source: str = "config") -> Config:
+    """Check a configuration.
+
+    Raises:
+        InputError: naming the first offending key.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_problem(error)}") from None
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a YAML file.
+
+    Raises:
+        InputError: the file is absent, is no YAML, or breaks the schema.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    return parse_config(content or {}, str(path))
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors()
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = {"extra_forbidden": "unknown key", "missing": "required key is missing"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where}: {reason}{more}" if where else f"{reason}{more}"
+
+
+def _one_of(value: str, known: Any, what: str) -> str:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(known))}")
+    return value
+
+
+def _defined(name: str | None, known: Any, where: str) -> None:
+    if name is not None and name not in known:
+        raise ValueError(f"{where}: {name!r} is not defined; defined: {', '.join(known) or 'none'}")

@@ -1,0 +1,206 @@
+"""Files that pass between jobs: their columns, types and order, checked when they are written.
+
+Every writer is atomic: a temporary file in the same folder, then a rename.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from llmseqrec.errors import InputError
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """Columns of a table, in order, and what must hold of its rows.
+
+    Attributes:
+        columns: name to Arrow type; a trailing "?" on the name marks an optional column.
+        key: columns whose values are unique together.
+        sorted_by: columns by which the rows ascend.
+    """
+
+    columns: Mapping[str, pa.DataType]
+    key: tuple[str, ...] = ()
+    sorted_by: tuple[str, ...] = ()
+
+    def schema_for(self, frame: pd.DataFrame) -> pa.Schema:
+        """The Arrow schema of the contract, less the optional columns the frame lacks."""
+        fields = [
+            pa.field(name.rstrip("?"), kind)
+            for name, kind in self.columns.items()
+            if not name.endswith("?") or name.rstrip("?") in frame.columns
+        ]
+        missing = [field.name for field in fields if field.name not in frame.columns]
+        extra = [name for name in frame.columns if name not in {field.name for field in fields}]
+        if missing or extra:
+            raise ValueError(f"contract broken: missing columns {missing}, extra columns {extra}")
+        return pa.schema(fields)
+
+    def check_rows(self, frame: pd.DataFrame) -> None:
+        """Raise ValueError unless the rows are unique in `key` and ascend by `sorted_by`."""
+        if self.key and frame.duplicated(list(self.key)).any():
+            raise ValueError(f"contract broken: repeated key {self.key}")
+        if self.sorted_by and not _ascends(frame, self.sorted_by):
+            raise ValueError(f"contract broken: rows do not ascend by {self.sorted_by}")
+
+
+ITEMS = TableContract(
+    {
+        "item_id": pa.int32(),
+        "source_id": pa.string(),
+        "title": pa.string(),
+        "brand?": pa.string(),
+        "categories?": pa.list_(pa.string()),
+        "tags?": pa.list_(pa.string()),
+        "genres?": pa.list_(pa.string()),
+        "class?": pa.string(),
+    },
+    key=("source_id",),
+    sorted_by=("item_id",),
+)
+SESSIONS = TableContract(
+    {"session_id": pa.int32(), "source_id": pa.string()},
+    key=("source_id",),
+    sorted_by=("session_id",),
+)
+INTERACTIONS = TableContract(
+    {
+        "session_id": pa.int32(),
+        "position": pa.int32(),
+        "item_id": pa.int32(),
+        "timestamp?": pa.int64(),
+        "rating?": pa.float32(),
+    },
+    key=("session_id", "position"),
+    sorted_by=("session_id", "position"),
+)
+REVIEWS = TableContract(
+    {"session_id": pa.int32(), "position": pa.int32(), "text": pa.string()},
+    key=("session_id", "position"),
+    sorted_by=("session_id", "position"),
+)
+RECOMMENDATIONS = TableContract(
+    {
+        "session_id": pa.int32(),
+        "rank": pa.int16(),
+        "item_id": pa.int32(),
+        "score": pa.float32(),
+    },
+    key=("session_id", "item_id"),
+    sorted_by=("session_id", "rank"),
+)
+COMPARISON = TableContract(
+    {
+        "metric": pa.string(),
+        "run_a": pa.string(),
+        "run_b": pa.string(),
+        "difference": pa.float64(),
+        "ci_low": pa.float64(),
+        "ci_high": pa.float64(),
+        "p": pa.float64(),
+        "p_adjusted": pa.float64(),
+    },
+    key=("metric", "run_a", "run_b"),
+)
+
+
+@contextmanager
+def atomic_path(target: Path | str) -> Iterator[Path]:
+    """A temporary path beside `target` that becomes `target` when the block ends without error."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(frame: pd.DataFrame, target: Path | str, contract: TableContract) -> None:
+    """Write a parquet file that keeps the contract; the same rows give the same bytes.
+
+    Raises:
+        ValueError: the frame breaks the contract.
+    """
+    schema = contract.schema_for(frame)
+    contract.check_rows(frame)
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    with atomic_path(target) as temporary:
+        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+
+
+def read_table(
+    source: Path | str, contract: TableContract, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """Read a parquet file of the contract.
+
+    Raises:
+        InputError: the file lacks one of the contract's columns.
+    """
+    frame = pq.read_table(source, columns=columns).to_pandas()
+    needed = [name for name in contract.columns if not name.endswith("?")]
+    missing = [name for name in columns or needed if name not in frame.columns]
+    if missing:
+        raise InputError(f"{source}: lacks the columns {missing}; rebuild it")
+    return frame
+
+
+def write_json(content: Any, target: Path | str) -> None:
+    """Write sorted, indented JSON."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(orjson.dumps(content, option=options) + b"\n")
+
+
+def read_json(source: Path | str) -> Any:
+    """Read a JSON file."""
+    return orjson.loads(Path(source).read_bytes())
+
+
+def write_text(content: str, target: Path | str) -> None:
+    """Write a UTF-8 text file."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+def write_array(array: NDArray[Any], target: Path | str) -> None:
+    """Write one .npy file."""
+    with atomic_path(target) as temporary, temporary.open("wb") as stream:
+        np.save(stream, np.ascontiguousarray(array))
+
+
+def _ascends(frame: pd.DataFrame, columns: tuple[str, ...]) -> bool:
+    """Whether rows ascend strictly or equally, compared column by column."""
+    undecided = np.ones(max(len(frame) - 1, 0), dtype=bool)
+    for name in columns:
+        values = frame[name].to_numpy()
+        if np.any(undecided & (values[1:] < values[:-1])):
+            return False
+        undecided &= values[1:] == values[:-1]
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

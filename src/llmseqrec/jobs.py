@@ -1,0 +1,37 @@
+"""The frame around a job of the workflow: its log, and errors in one line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llmseqrec.errors import InputError
+
+
+@contextmanager
+def job(log: str) -> Iterator[None]:
+    """Send log lines to a file; end on a problem with its one line on the terminal.
+
+    The full traceback of an unexpected error goes to the log file.
+    """
+    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    try:
+        yield
+    except InputError as error:
+        logging.error("%s", error)
+        sys.exit(f"error: {error}")
+    except Exception as error:
+        logging.error("%s", traceback.format_exc())
+        sys.exit(f"error: {type(error).__name__}: {_first_line(error)} (traceback in {log})")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no message"])[0]

@@ -1,0 +1,108 @@
+"""What lies beside every result: hashes of code, configuration and data, versions, device."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+PACKAGE_ROOT = Path(__file__).resolve().parent
+REPORTED_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "sentence-transformers")
+
+
+def digest(content: Any) -> str:
+    """Short hash of anything JSON can hold; key order does not count."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    return hashlib.sha256(orjson.dumps(content, option=options, default=str)).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_fingerprint(script: Path | None = None, modules: Iterable[str] = ()) -> str:
+    """Hash of a script and of all first-party modules it, or `modules`, import.
+
+    Computed on the syntax tree without docstrings, so that a comment changes nothing.
+
+    Args:
+        script: a rule's script.
+        modules: dotted names, or "module:Class" strings of the registry.
+    """
+    pending = {target.partition(":")[0] for target in modules}
+    parts = []
+    if script is not None:
+        source_hash, imported = _fingerprint_of(Path(script))
+        parts.append(source_hash)
+        pending |= imported
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        path = _module_path(name)
+        if name in seen or path is None:
+            continue
+        seen.add(name)
+        pending |= _fingerprint_of(path)[1]
+    parts += [name + _fingerprint_of(_known_path(name))[0] for name in sorted(seen)]
+    return digest(parts)
+
+
+def environment() -> dict[str, str]:
+    """Versions of Python, this package and the libraries results depend on."""
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ("llmseqrec", *REPORTED_PACKAGES):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+@cache
+def _fingerprint_of(path: Path) -> tuple[str, frozenset[str]]:
+    """Hash of one file's syntax tree, and the first-party modules it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        _drop_docstring(node)
+    own = frozenset(name for name in imported if name.split(".")[0] == PACKAGE_ROOT.name)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), own
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        node.body = node.body[1:] or [ast.Pass()]
+
+
+def _module_path(name: str) -> Path | None:
+    head, *rest = name.split(".")
+    if head != PACKAGE_ROOT.name:
+        return None
+    base = PACKAGE_ROOT.joinpath(*rest)
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _known_path(name: str) -> Path:
+    path = _module_path(name)
+    if path is None:
+        raise ValueError(f"no module {name}")
+    return path

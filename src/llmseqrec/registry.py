@@ -1,0 +1,76 @@
+"""What can be named in a configuration, as "module:Class" strings that are loaded when used.
+
+Adding a model is one file in `models/`, one parameter class in `models/parameters.py` and one line here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmseqrec.models.parameters import Parameters
+
+_PARAMETERS = "llmseqrec.models.parameters"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A recommender: its class, its parameter class, and what it needs.
+
+    Attributes:
+        recommender: "module:Class" of the recommender; None where lists come from a file.
+        parameters: "module:Class" of its parameters, light to import.
+        needs_embedding: whether a run must name item vectors.
+        neural: whether it trains on a GPU where one is configured.
+    """
+
+    recommender: str | None
+    parameters: str
+    needs_embedding: bool = False
+    neural: bool = False
+
+
+MODELS: dict[str, ModelEntry] = {
+    "most_popular": ModelEntry(
+        "llmseqrec.models.popularity:MostPopular", f"{_PARAMETERS}:MostPopularParameters"
+    ),
+    "sknn": ModelEntry("llmseqrec.models.sknn:SKNN", f"{_PARAMETERS}:SKNNParameters"),
+    "llm_seq_sim": ModelEntry(
+        "llmseqrec.models.similarity:LLMSeqSim",
+        f"{_PARAMETERS}:LLMSeqSimParameters",
+        needs_embedding=True,
+    ),
+    "external": ModelEntry(None, f"{_PARAMETERS}:ExternalParameters"),
+}
+
+RAW_FORMATS: dict[str, str] = {
+    "amazon": "llmseqrec.data.amazon:read",
+    "steam": "llmseqrec.data.steam:read",
+    "movielens": "llmseqrec.data.movielens:read",
+    "csv": "llmseqrec.data.csv:read",
+}
+
+EMBEDDING_PROVIDERS: dict[str, str] = {
+    "sentence_transformers": "llmseqrec.embeddings.sentence_transformers:SentenceTransformers",
+}
+
+REDUCERS: dict[str, str] = {
+    "pca": "llmseqrec.reduction.linear:fit_pca",
+    "lda": "llmseqrec.reduction.linear:fit_lda",
+    "random_projection": "llmseqrec.reduction.linear:fit_random_projection",
+    "pca_whitening": "llmseqrec.reduction.linear:fit_pca_whitening",
+}
+
+
+def load(target: str) -> Any:
+    """The object a "module:name" string stands for."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def parameters_class(model: str) -> type[Parameters]:
+    """The parameter class of a registered model."""
+    loaded: type[Parameters] = load(MODELS[model].parameters)
+    return loaded

@@ -1,0 +1,118 @@
+"""What a configuration amounts to: resolved runs, and what cannot be run here and why.
+
+Light to import: the Snakefile calls this while it is parsed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from llmseqrec.config import Config, Dataset, Embedding, Reduction, Strict
+from llmseqrec.errors import InputError
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
+
+
+class ResolvedRun(Strict):
+    """Everything that decides a run's result, besides data and seed."""
+
+    model: str
+    params_from: str
+    parameters: dict[str, Any]
+    embedding: Embedding | None = None
+    reduction: Reduction | None = None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether two seeds can give two results."""
+        return parameters_class(self.model)(**self.parameters).stochastic
+
+
+def read_published(folder: Path, name: str) -> dict[str, Any]:
+    """A file of published optima.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    path = folder / f"{name}.yaml"
+    try:
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file (published: of a dataset)") from None
+    return content
+
+
+def resolve_run(config: Config, dataset: str, name: str, published: Path) -> ResolvedRun:
+    """Fill in defaults, published values and overrides, in that order.
+
+    Args:
+        config: the configuration.
+        dataset: name of the dataset; its published optima and item texts apply.
+        name: name of the run.
+        published: folder of the published optima.
+
+    Raises:
+        InputError: published parameters are asked for and there are none.
+    """
+    run, data = config.runs[name], config.datasets[dataset]
+    parameters: dict[str, Any] = {}
+    if run.params_from == "published":
+        key = run.published_as or name
+        source = data.published or data.borrows
+        found = read_published(published, source)["runs"] if source else {}
+        if key not in found:
+            raise InputError(f"runs.{name}: no published parameters of {key!r} for {dataset}")
+        parameters = found[key]["parameters"]
+    checked = parameters_class(run.model)(**{**parameters, **run.parameters})
+    embedding = config.embeddings[run.embedding] if run.embedding else None
+    if embedding is not None and embedding.template is None:
+        embedding = embedding.model_copy(update={"template": data.template})
+    return ResolvedRun(
+        model=run.model,
+        params_from=run.params_from,
+        parameters=checked.model_dump(mode="json"),
+        embedding=embedding,
+        reduction=config.reductions[run.reduction] if run.reduction else None,
+    )
+
+
+def dataset_need(name: str, dataset: Dataset) -> str | None:
+    """Why a dataset cannot be had here, or None.
+
+    Raises:
+        InputError: `raw_dir` is given and lacks a file.
+    """
+    if dataset.raw_dir is not None:
+        for role, raw in dataset.raw.items():
+            if not (dataset.raw_dir / raw.name).is_file():
+                where = dataset.raw_dir / raw.name
+                raise InputError(f"datasets.{name}.raw.{role}: no such file: {where}")
+        return None
+    if dataset.private:
+        return "private data: set raw_dir"
+    without_url = [role for role, raw in dataset.raw.items() if raw.url is None]
+    if without_url and dataset.sample is None:
+        return f"no url of its {without_url[0]} file: set raw_dir"
+    return None
+
+
+def run_need(config: Config, dataset: str, name: str, split: str) -> str | None:
+    """Why a run cannot be done here, or None."""
+    run = config.runs[name]
+    if run.embedding is not None:
+        embedding = config.embeddings[run.embedding]
+        reason: str | None = load(EMBEDDING_PROVIDERS[embedding.provider]).unmet_need(embedding)
+        if reason is not None:
+            return reason
+    if MODELS[run.model].recommender is None:
+        path = external_path(run.parameters["path"], dataset, split)
+        if not path.is_file():
+            return f"no file {path}"
+    return None
+
+
+def external_path(template: str, dataset: str, split: str) -> Path:
+    """The file of an external run for one dataset and split."""
+    return Path(template.format(dataset=dataset, split=split))
