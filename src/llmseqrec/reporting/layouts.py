@@ -1,0 +1,147 @@
+"""Which columns of which table readers see, under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from llmseqrec.reporting.cells import Column, Layout
+from llmseqrec.reporting.leaderboard import Label
+from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
+
+DECIMALS = {"ndcg": 4, "hr": 4, "mrr": 4, "catcov": 3, "seren": 4, "novel": 2}
+# As in the study's Table 2, then counts of the split; the names are keys of a statistics row.
+STATISTICS = (
+    Column("dataset", "Dataset"),
+    Column("p_core", "p-core", 0),
+    Column("sessions", "Sessions", 0),
+    Column("items", "Items", 0),
+    Column("classes", "Classes", 0),
+    Column("interactions", "Interactions", 0),
+    Column("mean_length", "Mean length", 1),
+    Column("density_percent", "Density (%)", 3),
+    Column("split", "Split"),
+    Column("train_sessions", "Train sessions", 0),
+    Column("train_items", "Train items", 0),
+    Column("train_interactions", "Train interactions", 0),
+    Column("test_sessions_unfiltered", "Test sessions before filter", 0),
+    Column("test_interactions_unfiltered", "Test interactions before filter", 0),
+    Column("test_sessions", "Test sessions", 0),
+    Column("test_items", "Test items", 0),
+    Column("test_interactions", "Test interactions", 0),
+    Column("data_hash", "Data hash"),
+)
+COMPARISON = (
+    Column("metric", "Metric"),
+    Column("run_a", "Run A"),
+    Column("run_b", "Run B"),
+    Column("difference", "A − B [95 % interval]", 4, interval=("ci_low", "ci_high")),
+    Column("p", "p", 4),
+    Column("p_adjusted", "p (Holm)", 4),
+)
+POPULARITY = (
+    Column("model", "Model"),
+    Column("popularity", "Training count of the last item"),
+    Column("sessions", "Test sessions", 0),
+    Column("hit_rate", "Hit rate [95 % interval]", 4, interval=("ci_low", "ci_high")),
+)
+
+
+def leaderboard_layout(frame: pd.DataFrame, label: Label) -> Layout:
+    """NDCG and HR at the largest cut-off with their interval, mean over ties and published value,
+    then the other metrics, largest cut-off first."""
+    metrics = metrics_in(frame)
+    leading = [headline(metrics), headline(metrics, "hr")]
+    columns = [Column("rank", "#", 0), Column("model", "Model")]
+    for metric in leading:
+        columns += [column for column in _leading_columns(metric) if column.name in frame]
+    others = [metric for metric in metrics if metric not in leading]
+    others.sort(key=lambda metric: -int(metric.split("@")[1]))
+    columns += [_metric_column(metric) for metric in others]
+    caption = f"{label.details[0].upper()}{label.details[1:]}. {_how_to_read(frame)}"
+    return Layout(f"Leaderboard: {label.title}", caption, columns, note="note")
+
+
+def statistics_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """A frame of dataset statistics with the columns of STATISTICS that any row has.
+
+    Args:
+        rows: one a dataset and split. Mean length and density are worked out from `sessions`,
+            `items` and `interactions`.
+    """
+    needed = ["dataset", "sessions", "items", "interactions"]
+    frame = pd.DataFrame(list(rows), columns=None if rows else needed)
+    frame["mean_length"] = frame["interactions"] / frame["sessions"]
+    pairs = frame["sessions"].astype(float) * frame["items"]
+    frame["density_percent"] = 100 * frame["interactions"] / pairs
+    return frame[[column.name for column in STATISTICS if column.name in frame]]
+
+
+def statistics_layout(frame: pd.DataFrame, missing: Mapping[str, str] | None = None) -> Layout:
+    """The statistics of all datasets and splits.
+
+    Args:
+        frame: as `statistics_table` gives it.
+        missing: why a dataset could not be had, by its display name; told in the caption.
+    """
+    caption = (
+        "Datasets after cleaning, and their splits. The filter drops rows of test sessions whose "
+        "item is absent from the training sessions, then sessions with fewer than two rows left."
+    )
+    reasons = [f"{name} (not run: {reason})" for name, reason in (missing or {}).items()]
+    caption += f" Not shown: {'; '.join(reasons)}." if reasons else ""
+    columns = [column for column in STATISTICS if column.name in frame]
+    return Layout("Dataset statistics", caption, columns)
+
+
+def comparison_layout(label: Label) -> Layout:
+    """Paired tests between runs."""
+    caption = (
+        f"{label.details}. Differences of means over the same test sessions, with paired bootstrap "
+        "intervals; p by a paired permutation test, and adjusted by Holm's method."
+    )
+    return Layout(f"Paired comparisons: {label.title}", caption, COMPARISON)
+
+
+def popularity_layout(label: Label, cutoff: int) -> Layout:
+    """Hit rate by popularity of the last item of the prompt."""
+    caption = f"{label.details}. Hit rate at {cutoff} with Wilson intervals (study, Figure 9)."
+    return Layout(f"Hit rate by popularity: {label.title}", caption, POPULARITY)
+
+
+def _how_to_read(frame: pd.DataFrame) -> str:
+    """Explains what the table shows, and nothing it does not."""
+    parts = {
+        "": "Best value of a column in bold, runner-up underlined.",
+        "_sd": "± is the standard deviation over seeds or tie shuffles.",
+        "_ci_low": "Brackets hold the 95 % interval over test sessions.",
+        "_ties_mean": "Over ties: mean over shuffles of interactions with one time stamp.",
+        "_difference": "Differences are relative to the published value; "
+        "the mean over ties is compared where there is one.",
+    }
+    return " ".join(
+        text for end, text in parts.items() if any(name.endswith(end) for name in frame.columns)
+    )
+
+
+def _metric_column(metric: str) -> Column:
+    return Column(
+        metric,
+        metric_header(metric),
+        DECIMALS[metric.split("@")[0]],
+        ranked=True,
+        spread=f"{metric}_sd",
+    )
+
+
+def _leading_columns(metric: str) -> list[Column]:
+    header = metric_header(metric)
+    interval = (f"{metric}_ci_low", f"{metric}_ci_high")
+    return [
+        replace(_metric_column(metric), interval=interval),
+        Column(f"{metric}_ties_mean", f"{header} over ties", 4, spread=f"{metric}_ties_sd"),
+        Column(f"{metric}_published", "Published", 3),
+        Column(f"{metric}_difference", "Difference", 1, percent=True),
+    ]
