@@ -1,0 +1,190 @@
+"""Linear reductions: equal to scikit-learn's, safe on rank-deficient vectors, storable."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.random_projection import GaussianRandomProjection
+
+from llmseqrec.config import Reduction
+from llmseqrec.errors import InputError
+from llmseqrec.reduction.affine import Affine, effective_rank, mean_cosine
+from llmseqrec.reduction.linear import fit_lda, fit_pca, fit_pca_whitening, fit_random_projection
+from llmseqrec.registry import REDUCERS, load
+
+N, DIM, RANK = 200, 16, 11
+CLASSES = [f"class{number % 5}" for number in range(N)]
+
+
+def text_like(rank: int = DIM) -> np.ndarray:
+    """Unit vectors with a large common component and variances that fall fast."""
+    rng = np.random.default_rng(3)
+    scales = 0.7 ** np.arange(rank)
+    inner = rng.normal(size=(N, rank)) * scales
+    basis = np.linalg.qr(rng.normal(size=(DIM, DIM)))[0]
+    vectors = inner @ basis[:rank] + 2 * basis[-1]
+    return vectors.astype(np.float32)
+
+
+def fit(method: str, vectors: np.ndarray, **options: object) -> Affine:
+    return load(REDUCERS[method])(vectors, Reduction(method=method, **options), CLASSES)
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    return vectors @ vectors.T
+
+
+@pytest.mark.parametrize("shape", [(N, DIM), (9, DIM)])
+def test_pca_equals_scikit_learn(shape: tuple[int, int]) -> None:
+    vectors = text_like()[: shape[0]]
+    affine = fit_pca(vectors, Reduction(method="pca", dimensions=5, normalise=False))
+    expected = PCA(5, svd_solver="full").fit_transform(vectors.astype(np.float64))
+    np.testing.assert_allclose(affine.transform(vectors), expected, atol=1e-6)
+
+
+def test_lda_equals_scikit_learn_but_for_signs() -> None:
+    vectors = text_like()
+    affine = fit_lda(vectors, Reduction(method="lda", normalise=False), CLASSES)
+    expected = LinearDiscriminantAnalysis().fit_transform(vectors.astype(np.float64), CLASSES)
+    reduced = affine.transform(vectors)
+    assert reduced.shape == (N, 4)
+    np.testing.assert_allclose(np.abs(reduced), np.abs(expected), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(cosines(reduced), cosines(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_random_projection_equals_scikit_learn() -> None:
+    vectors = text_like()
+    reduction = Reduction(method="random_projection", dimensions=7, seed=4, normalise=False)
+    expected = GaussianRandomProjection(7, random_state=4).fit_transform(vectors)
+    affine = fit_random_projection(vectors, reduction)
+    np.testing.assert_allclose(affine.transform(vectors), expected, atol=1e-5)
+    other = fit_random_projection(vectors, reduction.model_copy(update={"seed": 5}))
+    assert not np.allclose(other.matrix, affine.matrix)
+
+
+def test_full_whitening_gives_unit_covariance() -> None:
+    vectors = text_like()
+    reduced = fit("pca_whitening", vectors, normalise=False).transform(vectors)
+    np.testing.assert_allclose(np.cov(reduced, rowvar=False), np.eye(DIM), atol=1e-4)
+
+
+def test_power_leads_from_pca_to_full_whitening() -> None:
+    vectors = text_like()
+    pca = fit("pca", vectors).transform(vectors)
+    none = fit("pca_whitening", vectors, power=0).transform(vectors)
+    np.testing.assert_allclose(none, pca, atol=1e-6)
+    powers = (0, 0.5, 0.75, 1)
+    ranks = [fit("pca_whitening", vectors, power=p).report["effective_rank"] for p in powers]
+    assert ranks == sorted(ranks)
+    assert ranks[-1] == pytest.approx(DIM, rel=1e-3)
+
+
+def test_empty_directions_are_dropped_before_whitening() -> None:
+    """Float32 rounding puts tiny noise into the missing directions; whitened, it would be loud."""
+    vectors = text_like(rank=RANK)
+    affine = fit("pca_whitening", vectors)
+    assert affine.matrix.shape == (DIM, RANK)
+    same_inside = fit("pca_whitening", vectors, dimensions=RANK, tolerance=0)
+    reduced = affine.transform(vectors)
+    np.testing.assert_allclose(cosines(reduced), cosines(same_inside.transform(vectors)), atol=1e-6)
+    noise = np.random.default_rng(0).normal(scale=1e-7, size=vectors.shape)
+    shaken = fit("pca_whitening", (vectors + noise).astype(np.float32)).transform(vectors)
+    np.testing.assert_allclose(cosines(reduced), cosines(shaken), atol=1e-3)
+
+
+def test_without_tolerance_a_constant_column_still_gives_finite_vectors() -> None:
+    vectors = text_like()
+    vectors[:, 3] = 0.5
+    affine = fit("pca_whitening", vectors, tolerance=0)
+    assert affine.matrix.shape == (DIM, DIM - 1)
+    assert np.isfinite(affine.transform(vectors)).all()
+
+
+def test_ridge_damps_small_directions() -> None:
+    vectors = text_like()
+    plain = fit("pca_whitening", vectors, normalise=False).transform(vectors)
+    ridged = fit("pca_whitening", vectors, normalise=False, ridge=0.01).transform(vectors)
+    damping = ridged.std(axis=0) / plain.std(axis=0)
+    assert (np.diff(damping) < 0).all()
+    assert (damping < 1).all()
+
+
+@pytest.mark.parametrize("method", REDUCERS)
+def test_rows_are_unit_finite_and_repeatable(method: str) -> None:
+    vectors = text_like(rank=RANK)
+    vectors[3] = 0  # an item without a text
+    affine = fit(method, vectors)
+    reduced = affine.transform(vectors)
+    norms = np.linalg.norm(reduced, axis=1)
+    assert reduced.dtype == np.float32
+    np.testing.assert_allclose(np.delete(norms, 3), 1, atol=1e-6)
+    expected = 0 if method == "random_projection" else 1  # centring moves a zero row
+    assert norms[3] == pytest.approx(expected, abs=1e-6)
+    assert fit(method, vectors).transform(vectors).tobytes() == reduced.tobytes()
+
+
+@pytest.mark.parametrize("method", REDUCERS)
+def test_saved_and_loaded(method: str, tmp_path: Path) -> None:
+    vectors = text_like()
+    affine = fit(method, vectors, dimensions=3)
+    affine.save(tmp_path / "a.safetensors")
+    affine.save(tmp_path / "b.safetensors")
+    loaded = Affine.load(tmp_path / "a.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert loaded.transform(vectors).tobytes() == affine.transform(vectors).tobytes()
+    assert loaded.report == affine.report
+
+
+@pytest.mark.parametrize(("method", "possible"), [("pca", DIM), ("pca_whitening", DIM), ("lda", 4)])
+def test_dimensions_are_capped_and_logged(
+    method: str, possible: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    affine = fit(method, text_like(), dimensions=512)
+    assert affine.matrix.shape == (DIM, possible)
+    assert (affine.report["dimensions_asked"], affine.report["dimensions"]) == (512, possible)
+    assert f"512 dimensions asked for, {possible} possible" in caplog.text
+
+
+def test_report_of_what_a_reduction_did() -> None:
+    report = fit("pca", text_like(), dimensions=2).report
+    assert report["fitted_on"] == N
+    assert 0.5 < report["explained_variance"] < 1
+    assert report["effective_rank"] <= 2 < report["effective_rank_before"]
+    assert report["mean_cosine_before"] > 0.5
+    assert abs(report["mean_cosine"]) < 0.05
+
+
+def test_spread_measures_on_known_vectors() -> None:
+    axes = np.vstack([np.eye(4), -np.eye(4)])
+    assert effective_rank(axes) == pytest.approx(4)
+    assert mean_cosine(np.eye(4)) == pytest.approx(0)
+    assert mean_cosine(np.array([[1.0, 1], [2, 2], [0, 0]])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("method", REDUCERS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_is_named(method: str, value: float) -> None:
+    vectors = text_like()
+    vectors[17, 2] = value
+    with pytest.raises(InputError, match="row 17"):
+        fit(method, vectors)
+
+
+@pytest.mark.parametrize("method", ["pca", "pca_whitening"])
+def test_equal_vectors_are_refused(method: str) -> None:
+    with pytest.raises(InputError, match="all are equal"):
+        fit(method, np.ones((5, 3), dtype=np.float32))
+
+
+@pytest.mark.parametrize("classes", [None, ["one"] * N, [str(row) for row in range(N)]])
+def test_lda_needs_classes(classes: list[str] | None) -> None:
+    with pytest.raises(InputError, match="lda"):
+        fit_lda(text_like(), Reduction(method="lda"), classes)
+
+
+def test_vectors_of_another_dimension_are_refused() -> None:
+    affine = fit_pca_whitening(text_like(), Reduction(method="pca_whitening"))
+    with pytest.raises(InputError, match="8 dimensions"):
+        affine.transform(np.zeros((2, 8), dtype=np.float32))

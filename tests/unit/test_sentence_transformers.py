@@ -1,0 +1,178 @@
+"""Vectors of the packaged sentence encoder, and what is refused before anything is loaded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from llmseqrec.config import Embedding
+from llmseqrec.embeddings import weights
+from llmseqrec.embeddings.base import embedding_facts
+from llmseqrec.embeddings.sentence_transformers import SentenceTransformers
+from llmseqrec.errors import InputError
+
+TEXTS = [
+    "Lavender Shampoo, 8 oz",
+    "",
+    "Lavender Conditioner",
+    "Steel nail file",
+    "Lavender Shampoo, 8 oz",
+    "  ",
+    "A very long title " * 40,
+]
+COMMIT = "0" * 40
+
+
+@pytest.fixture(scope="module")
+def provider() -> SentenceTransformers:
+    return SentenceTransformers(Embedding())
+
+
+@pytest.fixture(scope="module")
+def vectors(provider: SentenceTransformers) -> np.ndarray:
+    return provider.embed(TEXTS)
+
+
+def test_unit_vectors_and_zeros_for_empty_texts(vectors: np.ndarray) -> None:
+    assert vectors.shape == (len(TEXTS), 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 0, 1, 1, 1, 0, 1], atol=1e-6)
+
+
+def test_like_texts_have_like_vectors(vectors: np.ndarray) -> None:
+    assert vectors[0] @ vectors[2] > vectors[0] @ vectors[3] + 0.2
+    np.testing.assert_array_equal(vectors[0], vectors[4])
+
+
+def test_vector_equals_a_plain_forward_pass(vectors: np.ndarray) -> None:
+    """Mean of the token states, divided by its norm: the model's own description."""
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModel
+
+    folder = weights.find_folder(Embedding())
+    assert folder is not None
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokens.no_padding()
+    model = AutoModel.from_pretrained(folder, use_safetensors=True).eval()
+    with torch.inference_mode():
+        states = model(torch.tensor([tokens.encode(TEXTS[2]).ids])).last_hidden_state[0]
+    expected = torch.nn.functional.normalize(states.mean(dim=0), dim=0).numpy()
+    np.testing.assert_allclose(vectors[2], expected, atol=1e-6)
+
+
+def test_vectors_do_not_depend_on_the_batch(
+    provider: SentenceTransformers, vectors: np.ndarray
+) -> None:
+    for row in (0, 3, 6):
+        np.testing.assert_allclose(provider.embed([TEXTS[row]])[0], vectors[row], atol=1e-6)
+
+
+def test_repetition_gives_the_same_bytes(
+    provider: SentenceTransformers, vectors: np.ndarray
+) -> None:
+    assert provider.embed(TEXTS).tobytes() == vectors.tobytes()
+
+
+def test_only_empty_texts(provider: SentenceTransformers) -> None:
+    assert provider.embed(["", ""]).shape == (2, 384)
+    assert not provider.embed(["", ""]).any()
+
+
+def test_facts_name_model_weights_and_texts(
+    provider: SentenceTransformers, vectors: np.ndarray
+) -> None:
+    facts = json.loads(json.dumps(embedding_facts(provider, TEXTS, vectors)))
+    assert facts["model"] == "all-MiniLM-L6-v2"
+    assert facts["sha256"]["model.safetensors"].startswith("53aa51172d142c89")
+    assert (facts["items"], facts["empty_texts"], facts["dimensions"]) == (7, 2, 384)
+    other = embedding_facts(provider, [*TEXTS[:-1], "changed"], vectors)
+    assert other["texts_sha256"] != facts["texts_sha256"]
+
+
+def test_asking_for_needs_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'src')\n"
+        "from llmseqrec.config import Embedding\n"
+        "from llmseqrec.embeddings.sentence_transformers import SentenceTransformers\n"
+        "assert SentenceTransformers.unmet_need(Embedding()) is None\n"
+        "heavy = {'torch', 'sentence_transformers', 'transformers', 'huggingface_hub', 'sklearn'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+def test_absent_weights_are_an_unmet_need() -> None:
+    embedding = Embedding(model="nobody/no-such-model", revision=COMMIT)
+    need = SentenceTransformers.unmet_need(embedding)
+    assert need is not None
+    assert "nobody/no-such-model" in need
+    assert "allow_download" in need
+    with pytest.raises(InputError, match="allow_download"):
+        SentenceTransformers(embedding).embed(["text"])
+
+
+@pytest.mark.parametrize("revision", [None, "main"])
+def test_downloads_need_a_pinned_commit(revision: str | None) -> None:
+    embedding = Embedding(model="nobody/no-such-model", revision=revision, allow_download=True)
+    assert SentenceTransformers.unmet_need(embedding) is None
+    with pytest.raises(InputError, match="revision"):
+        SentenceTransformers(embedding).embed(["text"])
+
+
+def test_weights_in_the_hub_cache_need_no_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "models--nobody--small" / "snapshots" / COMMIT
+    make_folder(snapshot)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert weights.unmet_need(Embedding(model="nobody/small", revision=COMMIT)) is None
+    assert weights.unmet_need(Embedding(model="nobody/small", revision="1" * 40)) is not None
+
+
+def make_folder(folder: Path, module: str = "sentence_transformers.models.Transformer") -> Path:
+    folder.mkdir(parents=True)
+    save_file({"weight": np.zeros(3, dtype=np.float32)}, folder / "model.safetensors")
+    (folder / "modules.json").write_text(json.dumps([{"idx": 0, "path": "", "type": module}]))
+    return folder
+
+
+def test_a_local_folder_is_used_as_it_is() -> None:
+    folder = weights.find_folder(Embedding())
+    embedding = Embedding(model=str(folder))
+    assert SentenceTransformers.unmet_need(embedding) is None
+    assert weights.obtain_folder(embedding) == folder
+
+
+def test_changed_weights_are_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    expected = {"model.safetensors": weights.sha256(folder / "model.safetensors")}
+    weights.check_sha256(folder, expected)
+    save_file({"weight": np.ones(3, dtype=np.float32)}, folder / "model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors: sha256 is not"):
+        weights.check_sha256(folder, expected)
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / "pytorch_model.bin").write_bytes(b"pickle")
+    weights.refuse_code(folder)  # a safetensors file stands beside it and is read instead
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"pytorch_model\.bin: pickled weights"):
+        weights.obtain_folder(Embedding(model=str(folder)))
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no safetensors weights"):
+        weights.obtain_folder(Embedding(model=str(tmp_path)))
+
+
+def test_code_that_comes_with_a_model_is_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", module="own_code.Module")
+    with pytest.raises(InputError, match=r"own_code\.Module"):
+        weights.obtain_folder(Embedding(model=str(folder)))
