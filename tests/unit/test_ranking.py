@@ -1,0 +1,127 @@
+"""Exact top-k, whatever the ties, and the full-catalogue product."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from llmseqrec.evaluation.ranking import rank_dot, top_k
+
+
+def by_stable_sort(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    items = np.full((len(scores), k), -1, dtype=np.int32)
+    best = np.full((len(scores), k), -np.inf, dtype=np.float32)
+    best[:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
+    items[:, : order.shape[1]] = order
+    items[best == -np.inf] = -1
+    return items, best
+
+
+def assert_same(scores: np.ndarray, k: int) -> None:
+    items, best = top_k(scores, k)
+    expected_items, expected_best = by_stable_sort(scores, k)
+    np.testing.assert_array_equal(items, expected_items)
+    np.testing.assert_array_equal(best, expected_best)
+    assert items.dtype == np.int32
+    assert best.dtype == np.float32
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(0, 9), st.integers(0, 900)),
+    k=st.integers(0, 60),
+    n_values=st.sampled_from([1, 2, 5, 50, 10**6]),
+    ruled_out=st.sampled_from([0.0, 0.1, 0.9, 0.99, 1.0]),
+)
+@settings(max_examples=300, deadline=None)
+def test_equals_a_stable_sort(
+    seed: int, shape: tuple[int, int], k: int, n_values: int, ruled_out: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-n_values // 2, n_values, shape).astype(np.float32)
+    if seed % 2:
+        scores = np.sort(scores, axis=1)
+    scores[rng.random(shape) < ruled_out] = -np.inf
+    assert_same(scores, k)
+
+
+@given(
+    values=st.lists(
+        st.lists(
+            st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, np.inf, -np.inf]),
+            min_size=40,
+            max_size=40,
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    k=st.integers(1, 6),
+)
+@settings(max_examples=200, deadline=None)
+def test_equals_a_stable_sort_on_any_float(values: list[list[float]], k: int) -> None:
+    assert_same(np.array(values, dtype=np.float32), k)
+
+
+def test_rows_full_of_ties_beside_ordinary_rows() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((100, 5000), dtype=np.float32)
+    scores[::3] = 0.0
+    scores[1::3, :4990] = -1.0
+    assert_same(scores, 20)
+
+
+def test_views_are_accepted() -> None:
+    row = np.arange(50, dtype=np.float32)
+    items, _ = top_k(np.broadcast_to(row, (3, 50)), 2)
+    assert items.tolist() == [[49, 48]] * 3
+    items, _ = top_k(np.tile(row, (3, 2)).T, 1)
+    assert items.ravel().tolist() == [0] * 100
+
+
+def test_nan_is_refused() -> None:
+    scores = np.zeros((2, 30), dtype=np.float32)
+    scores[1, 17] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        top_k(scores, 3)
+
+
+def whole_numbers(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Vectors whose products are exact, so that ties are ties for any order of summation."""
+    return rng.integers(-2, 3, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("budget_bytes", [1, 10**6, 10**9])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rank_dot_equals_the_full_product(budget_bytes: int, threads: int) -> None:
+    rng = np.random.default_rng(1)
+    queries, table = whole_numbers(rng, 700, 5), whole_numbers(rng, 333, 5)
+    lengths = rng.integers(0, 40, 700)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    seen = rng.integers(0, 333, offsets[-1]).astype(np.int32)
+    scores = queries @ table.T
+    scores[np.repeat(np.arange(700), lengths), seen] = -np.inf
+    with threadpool_limits(threads):
+        items, best = rank_dot(queries, table, (offsets, seen), 10, budget_bytes)
+    expected_items, expected_best = by_stable_sort(scores, 10)
+    np.testing.assert_array_equal(items, expected_items)
+    np.testing.assert_array_equal(best, expected_best)
+
+
+def test_rank_dot_without_a_filter() -> None:
+    rng = np.random.default_rng(2)
+    queries, table = whole_numbers(rng, 5, 3), whole_numbers(rng, 4, 3)
+    items, _ = rank_dot(queries, table, None, 6)
+    np.testing.assert_array_equal(items, by_stable_sort(queries @ table.T, 6)[0])
+
+
+def test_rank_dot_repeats_itself_bit_by_bit() -> None:
+    rng = np.random.default_rng(3)
+    queries = rng.standard_normal((2000, 16), dtype=np.float32)
+    table = rng.standard_normal((1500, 16), dtype=np.float32)
+    first, second = (rank_dot(queries, table, None, 20) for _ in range(2))
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() == second[1].tobytes()
