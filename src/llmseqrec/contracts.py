@@ -157,7 +157,7 @@ def read_table(
     Raises:
         InputError: the file lacks one of the contract's columns.
     """
-    frame = pq.read_table(source, columns=columns).to_pandas()
+    frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
     needed = [name for name in contract.columns if not name.endswith("?")]
     missing = [name for name in columns or needed if name not in frame.columns]
     if missing:

@@ -1,6 +1,7 @@
 """What can be named in a configuration, as "module:Class" strings that are loaded when used.
 
-Adding a model is one file in `models/`, one parameter class in `models/parameters.py` and one line here.
+Adding a model is one file in `models/`, one parameter class in `models/parameters.py` and one
+line here.
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+# Two commands on a fresh machine: `make quickstart` and `make test`.
+# Needs git, make and Python >= 3.11 with venv; everything else goes into .venv.
+
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# torch is installed on its own: its build (processor, CUDA) is the machine's choice.
+TORCH ?= torch==2.13.0
+QUICKSTART := --configfile config/quickstart.yaml
+
+.PHONY: help setup quickstart test lint format bench lock docs clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make quickstart  a leaderboard from the embedded sample (synthetic data)"
+	@echo "make test        linters, tests, dry runs, quickstart end to end"
+	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
+	@echo "make docs        regenerate the configuration reference"
+	@echo "make lock        pin all dependencies anew"
+
+setup: $(VENV)/.installed
+
+# The stamp holds the lock it was made from, so that a changed lock installs again.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: Python >= 3.11 is needed; set PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@cmp -s requirements.lock $@ || { \
+		echo "installing into $(VENV) (a few minutes the first time)" \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+			--no-deps --require-hashes -r requirements.lock \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"; }
+	@cp requirements.lock $@
+
+quickstart: setup
+	@$(SNAKEMAKE) $(QUICKSTART) --quiet rules
+	@$(SNAKEMAKE) $(QUICKSTART) --quiet all --report results/report.html
+	@PYTHONPATH=src $(BIN)/python -m llmseqrec show config/quickstart.yaml
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+test: lint
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	PYTHONPATH=src $(BIN)/python -m llmseqrec.config_docs config
+
+lock: setup
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --strip-extras --no-header \
+		--unsafe-package torch --unsafe-package pip --unsafe-package setuptools \
+		--no-emit-index-url --no-emit-find-links --no-emit-options \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf results/* logs .snakemake
+	git checkout -- results/README.md

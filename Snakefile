@@ -1,0 +1,34 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A --configfile replaces the default configuration; without this it would be merged into it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    tables,
+    figures,
+
+
+rule all:
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        fold_metrics(),
+    default_target: True

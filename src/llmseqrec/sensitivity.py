@@ -1,0 +1,102 @@
+"""How much a result depends on the arbitrary order of tied interactions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llmseqrec.config import LeaveOneOut, Temporal
+from llmseqrec.contracts import INTERACTIONS, read_table
+from llmseqrec.data.ordering import shuffle_ties
+from llmseqrec.data.splits import Part, make_part, membership_of, read_sessions
+from llmseqrec.evaluation.metrics import ItemCounts, evaluate
+from llmseqrec.evaluation.results import read_item_counts
+from llmseqrec.models.base import Recommender
+from llmseqrec.resolve import ResolvedRun
+from llmseqrec.runs import Identity, RunFiles, build
+
+REFIT_BELOW_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class TieStudy:
+    """What is shuffled and how often.
+
+    Attributes:
+        folder: the prepared dataset.
+        split: its protocol; the test membership does not change, the order inside a tie does.
+        shuffles: number of random orders.
+        cutoffs: of the metrics.
+    """
+
+    folder: Path
+    split: Temporal | LeaveOneOut
+    shuffles: int
+    cutoffs: list[int]
+
+
+def tie_sensitivity(
+    run: ResolvedRun, files: RunFiles, study: TieStudy, identity: Identity
+) -> dict[str, Any]:
+    """Metrics of a run under shuffles of tied interactions.
+
+    The run is fitted anew for each shuffle where one fit takes under ten seconds; elsewhere the
+    fitted model stays and only the test prompts are shuffled.
+
+    Returns:
+        `refitted`, `tied_share` of interactions, and `metrics`: one dictionary a shuffle.
+    """
+    interactions = read_table(study.folder / "interactions.parquet", INTERACTIONS)
+    counts = read_item_counts(study.folder)
+    listed = membership_of(study.folder, study.split)
+    parts = (
+        make_part(
+            read_sessions(shuffle_ties(interactions, np.random.default_rng([identity.seed, n]))),
+            study.split,
+            "full",
+            listed,
+        )
+        for n in range(1, study.shuffles + 1)
+    )
+    recommender = build(run, files, identity.setting(run))
+    refit = True
+    found: list[dict[str, float]] = []
+    for part in parts:
+        if refit:
+            recommender = build(run, files, identity.setting(run))
+            refit = _fit_seconds(recommender, part) < REFIT_BELOW_SECONDS
+            if not refit:
+                recommender.load(_model_folder(files))
+        found.append(_metrics(recommender, part, counts, study.cutoffs))
+    return {"refitted": refit, "tied_share": tied_share(interactions), "metrics": found}
+
+
+def tied_share(interactions: pd.DataFrame) -> float:
+    """Share of interactions that share their time stamp with another one of their session."""
+    tied = interactions.duplicated(["session_id", "timestamp"], keep=False)
+    return float(tied.mean())
+
+
+def _metrics(
+    recommender: Recommender[Any], part: Part, counts: ItemCounts, cutoffs: list[int]
+) -> dict[str, float]:
+    prompts = part.prompts["test"]
+    items, _ = recommender.recommend(prompts.sessions, max(cutoffs))
+    return evaluate(items, prompts.targets, counts, cutoffs, len(counts.counts)).aggregate
+
+
+def _fit_seconds(recommender: Recommender[Any], part: Part) -> float:
+    started = time.perf_counter()
+    recommender.fit(part.train, part.prompts.get("valid"))
+    return time.perf_counter() - started
+
+
+def _model_folder(files: RunFiles) -> Path:
+    if files.model is None:
+        raise ValueError("a fitted model is needed")
+    return files.model.parent

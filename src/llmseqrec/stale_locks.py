@@ -1,0 +1,33 @@
+"""Locks that a killed workflow left behind.
+
+Snakemake locks its files by marker files, which outlive a SIGKILL and stop the next call. A kernel
+lock on a file ends with the process that holds it, so it tells whether the markers are stale.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+
+def remove_stale_locks(folder: Path) -> IO[str]:
+    """Remove lock markers in `folder`/locks unless another workflow in this folder is alive.
+
+    Args:
+        folder: Snakemake's working folder, `.snakemake`.
+
+    Returns:
+        An open file; while it stays open this process counts as alive.
+    """
+    folder.mkdir(exist_ok=True)
+    alive = (folder / "alive").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        for marker in (folder / "locks").glob("*.lock"):
+            marker.unlink(missing_ok=True)
+    fcntl.flock(alive, fcntl.LOCK_SH)
+    return alive

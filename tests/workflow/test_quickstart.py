@@ -1,0 +1,116 @@
+"""The quickstart end to end: what it writes, that it survives SIGKILL, that it repeats itself."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.workflow.copies import command, contents, copy_project, environment, run
+
+QUICKSTART = ("--configfile", "config/quickstart.yaml")
+BOARD = "tables/leaderboard.sample.temporal"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which the quickstart ran undisturbed."""
+    folder = copy_project(tmp_path_factory.mktemp("undisturbed") / "project")
+    done = run(folder, *QUICKSTART)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def board(finished: Path) -> pd.DataFrame:
+    return pd.read_csv(finished / "results" / f"{BOARD}.csv").set_index("model")
+
+
+def test_leaderboard_orders_models_as_the_sample_was_made(board: pd.DataFrame) -> None:
+    ndcg = board["ndcg@20"]
+    assert ndcg["MostPopular"] < ndcg["SKNN"] < ndcg["V-SKNN"]
+    assert ndcg["MostPopular"] < ndcg["LLMSeqSim"] < ndcg["LLMSeqSim (whitened 128)"]
+
+
+def test_leaderboard_has_spread_interval_and_ties(board: pd.DataFrame) -> None:
+    row = board.loc["V-SKNN"]
+    assert row["ndcg@20_ci_low"] < row["ndcg@20"] < row["ndcg@20_ci_high"]
+    assert row["ndcg@20_ties_min"] <= row["ndcg@20_ties_mean"] <= row["ndcg@20_ties_max"]
+    assert "20 shuffles" in row["note"]
+
+
+def test_every_table_and_figure_is_labelled_synthetic(finished: Path) -> None:
+    for suffix in ("md", "html", "tex", "txt", "csv"):
+        assert "synthetic" in (finished / "results" / f"{BOARD}.{suffix}").read_text()
+    assert "synthetic" in (finished / "results" / "tables" / "datasets.md").read_text()
+
+
+def test_figures_are_written_as_pdf_and_png(finished: Path) -> None:
+    for name in ("accuracy", "popularity"):
+        stem = finished / "results" / "figures" / f"{name}.sample.temporal"
+        assert stem.with_name(f"{stem.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert stem.with_name(f"{stem.name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_report_holds_tables_and_figures(finished: Path) -> None:
+    done = run(finished, *QUICKSTART, "--report", "results/report.html")
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = (finished / "results" / "report.html").read_text()
+    for result in ("leaderboard", "accuracy by model", "dataset statistics", "paired comparisons"):
+        assert result in page
+
+
+def test_nothing_is_left_to_do(finished: Path) -> None:
+    again = run(finished, *QUICKSTART, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_redraws_tables_and_figures_without_training(finished: Path) -> None:
+    before = contents(finished)
+    for path in [*(finished / "results" / "tables").iterdir()]:
+        path.unlink()
+    done = run(finished, *QUICKSTART, "tables", "figures")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "train_model" not in done.stderr
+    assert contents(finished) == before
+
+
+def test_each_look_at_the_test_set_is_in_the_ledger(finished: Path, board: pd.DataFrame) -> None:
+    ledger = pd.read_csv(finished / "results" / "sample" / "temporal" / "test_ledger.csv")
+    looks = ledger.groupby("run")["seed"].agg(list)
+    assert len(looks) == (board["status"] == "ran").sum()
+    assert sorted(looks["v_sknn"]) == [1, 2]  # draws random samples
+    assert looks["sknn"] == [1]
+
+
+def test_killed_and_resumed_equals_undisturbed(finished: Path, tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    killed = subprocess.Popen(
+        command(*QUICKSTART),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert killed.stderr is not None
+    for line in killed.stderr:
+        if "Finished" in line and "train_model" in line:
+            break
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    killed.stderr.close()
+    assert not (folder / "results" / f"{BOARD}.csv").exists()
+    assert (folder / ".snakemake" / "locks").exists()  # what would stop the next call
+
+    resumed = run(folder, *QUICKSTART)
+    assert resumed.returncode == 0, resumed.stderr[-4000:]
+    assert "generate_sample" not in resumed.stderr  # finished jobs are not repeated
+    expected, found = contents(finished), contents(folder)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []

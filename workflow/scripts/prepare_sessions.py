@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from llmseqrec.config import Dataset
+from llmseqrec.data.prepare import prepare_sessions
+from llmseqrec.jobs import job
+
+with job(snakemake.log[0]):
+    dataset = Dataset.model_validate(snakemake.params.dataset | {"splits": {}})
+    files = {role: Path(path) for role, path in snakemake.input.items()}
+    prepare_sessions(dataset, files, Path(snakemake.output.catalogue).parent)
