@@ -67,6 +67,7 @@ lock: setup
 		--unsafe-package torch --unsafe-package pip --unsafe-package setuptools \
 		--no-emit-index-url --no-emit-find-links --no-emit-options \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/python envs/generate.py
 
 clean:
 	rm -rf results/* logs .snakemake

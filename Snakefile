@@ -27,8 +27,8 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         rules.tables.input,
         rules.figures.input,
-        fold_metrics(),
-    default_target: True
+        PLAN.fold_metrics(),

@@ -13,6 +13,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
+    PositiveInt,
     TypeAdapter,
     ValidationError,
     field_validator,
@@ -122,6 +124,17 @@ class Dataset(Strict):
     )
     splits: dict[Name, Split]
 
+    @model_validator(mode="after")
+    def _times_for_temporal(self) -> Dataset:
+        if self.columns is not None and self.columns.timestamp is None:
+            for name, split in self.splits.items():
+                if isinstance(split, Temporal):
+                    raise ValueError(
+                        f"splits.{name}: a temporal split needs columns.timestamp; "
+                        "use the leave_one_out protocol"
+                    )
+        return self
+
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str) -> str:
@@ -184,6 +197,10 @@ class Run(Strict):
         for key in self.parameters:
             if key not in allowed:
                 raise ValueError(f"parameters.{key} is unknown; {self.model} has {sorted(allowed)}")
+        try:
+            parameters_class(self.model)(**self.parameters)
+        except ValidationError as error:
+            raise ValueError(f"parameters.{_first_problem(error)}") from None
         if MODELS[self.model].needs_embedding and self.embedding is None:
             raise ValueError(f"model {self.model} needs an embedding")
         return self
@@ -211,9 +228,11 @@ class Config(Strict):
     only: list[Name] = Field(
         default_factory=list, description="Datasets to work on; empty: all of the experiments."
     )
-    seeds: list[int] = Field([1], min_length=1, description="Seeds of runs that use chance.")
+    seeds: list[NonNegativeInt] = Field(
+        [1], min_length=1, description="Seeds of runs that use chance."
+    )
     top_k: int = Field(20, ge=1, description="Length of the recommendation lists.")
-    cutoffs: list[int] = Field([10, 20], min_length=1)
+    cutoffs: list[PositiveInt] = Field([10, 20], min_length=1)
     tie_shuffles: int = Field(20, ge=0, description="Shuffles of tied interactions; 0: none.")
     comparisons: list[tuple[Name, Name]] = Field(
         default_factory=list, description="Pairs of runs to test against each other."
@@ -232,7 +251,7 @@ class Config(Strict):
         for number, experiment in enumerate(self.experiments):
             self._check_experiment(experiment, f"experiments[{number}]")
         for name in self.only:
-            _defined(name, self.datasets, "only")
+            _defined(name, dict.fromkeys(e.dataset for e in self.experiments), "only")
         for number, pair in enumerate(self.comparisons):
             for name in pair:
                 _defined(name, self.runs, f"comparisons[{number}]")
@@ -290,6 +309,8 @@ def read_config(path: Path) -> Config:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return parse_config(content or {}, str(path))

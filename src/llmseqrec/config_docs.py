@@ -102,8 +102,14 @@ def _without_annotations(text: str) -> str:
             if depth == 0:
                 break
         inner = text[start + len("Annotated[") : end]
-        text = text[:start] + ("split" if "Temporal" in inner else "name") + text[end + 1 :]
+        text = text[:start] + _annotated_name(inner) + text[end + 1 :]
     return text.replace("Literal[", "one of [").replace("'", "")
+
+
+def _annotated_name(inner: str) -> str:
+    if inner.startswith("int"):
+        return "int"
+    return "split" if "Temporal" in inner else "name"
 
 
 def _default(field: FieldInfo) -> str:

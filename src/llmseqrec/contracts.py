@@ -157,11 +157,12 @@ def read_table(
     Raises:
         InputError: the file lacks one of the contract's columns.
     """
-    frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
-    needed = [name for name in contract.columns if not name.endswith("?")]
-    missing = [name for name in columns or needed if name not in frame.columns]
+    needed = columns or [name for name in contract.columns if not name.endswith("?")]
+    present = pq.read_schema(source).names
+    missing = [name for name in needed if name not in present]
     if missing:
         raise InputError(f"{source}: lacks the columns {missing}; rebuild it")
+    frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
     return frame
 
 

@@ -14,6 +14,9 @@ from typing import Any
 import orjson
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
+# What these decide is in the parameters of a job, by value; following them would make a line in the
+# registry rerun everything.
+BY_VALUE = frozenset({"llmseqrec.config", "llmseqrec.registry", "llmseqrec.models.parameters"})
 REPORTED_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "sentence-transformers")
 
 
@@ -32,7 +35,8 @@ def file_digest(path: Path) -> str:
 def code_fingerprint(script: Path | None = None, modules: Iterable[str] = ()) -> str:
     """Hash of a script and of all first-party modules it, or `modules`, import.
 
-    Computed on the syntax tree without docstrings, so that a comment changes nothing.
+    Computed on the syntax tree without docstrings, so that a comment changes nothing. Modules of
+    `BY_VALUE` do not count.
 
     Args:
         script: a rule's script.
@@ -48,7 +52,7 @@ def code_fingerprint(script: Path | None = None, modules: Iterable[str] = ()) ->
     while pending:
         name = pending.pop()
         path = _module_path(name)
-        if name in seen or path is None:
+        if name in seen or name in BY_VALUE or path is None:
             continue
         seen.add(name)
         pending |= _fingerprint_of(path)[1]

@@ -114,5 +114,14 @@ def run_need(config: Config, dataset: str, name: str, split: str) -> str | None:
 
 
 def external_path(template: str, dataset: str, split: str) -> Path:
-    """The file of an external run for one dataset and split."""
-    return Path(template.format(dataset=dataset, split=split))
+    """The file of an external run for one dataset and split.
+
+    Raises:
+        InputError: the template has other placeholders than {dataset} and {split}.
+    """
+    try:
+        return Path(template.format(dataset=dataset, split=split))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise InputError(
+            f"parameters.path {template!r}: only {{dataset}} and {{split}} are filled in"
+        ) from None

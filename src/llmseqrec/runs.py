@@ -26,7 +26,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.evaluation.external import read_external
 from llmseqrec.models.base import Catalogue, FloatArray, Recommender, Setting
 from llmseqrec.models.parameters import ExternalParameters
-from llmseqrec.provenance import digest, environment
+from llmseqrec.provenance import digest, environment, file_digest
 from llmseqrec.reduction.affine import Affine
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
 from llmseqrec.resolve import ResolvedRun
@@ -76,10 +76,14 @@ class Identity:
     device: str = "cpu"
     code: str = ""
 
-    def setting(self, run: ResolvedRun) -> Setting:
-        """The setting a recommender is built with; only neural ones leave the processor."""
+    def setting(self, run: ResolvedRun, files: RunFiles) -> Setting:
+        """The setting a recommender is built with; only neural ones leave the processor.
+
+        The state folder changes with configuration, seed, code and data.
+        """
         device = resolve_device(self.device) if MODELS[run.model].neural else "cpu"
-        state = Path("state") / digest([run.model_dump(mode="json"), self.seed, self.code])
+        facts = run_facts(run, files, self, device)
+        state = Path("state") / digest([facts, str(files.train)])
         return Setting(np.random.default_rng(self.seed), device, state)
 
 
@@ -99,7 +103,7 @@ def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Pat
     """Fit a run and write its model and run.json."""
     if files.train is None:
         raise ValueError("training sessions are needed")
-    setting = identity.setting(run)
+    setting = identity.setting(run, files)
     recommender = build(run, files, setting)
     valid = Prompts.load(files.valid) if files.valid else None
     recommender.fit(Sessions.load(files.train), valid)
@@ -111,7 +115,7 @@ def recommend_run(
     run: ResolvedRun, files: RunFiles, identity: Identity, prompts: Path, k: int
 ) -> pd.DataFrame:
     """Top-k lists (contract RECOMMENDATIONS) of a fitted run for a folder of prompts."""
-    recommender = build(run, files, identity.setting(run))
+    recommender = build(run, files, identity.setting(run, files))
     if files.model is None:
         raise ValueError("a fitted model is needed")
     recommender.load(files.model.parent)
@@ -136,9 +140,7 @@ def import_run(
     write_json(facts | {"imported": counts}, folder / "run.json")
 
 
-def run_facts(
-    run: ResolvedRun, files: RunFiles, identity: Identity, device: str
-) -> dict[str, Any]:
+def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity, device: str) -> dict[str, Any]:
     """What decides a result: configuration, seed, versions, code, data, device."""
     resolved = run.model_dump(mode="json")
     prepared = read_json(files.preparation) if files.preparation else {}
@@ -149,6 +151,7 @@ def run_facts(
         "device": device,
         "code": identity.code,
         "data_hash": prepared.get("data_hash"),
+        "vectors_sha256": file_digest(files.vectors) if files.vectors else None,
         "versions": environment(),
     }
 

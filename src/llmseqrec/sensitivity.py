@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from llmseqrec.data.splits import Part, make_part, membership_of, read_sessions
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
 from llmseqrec.evaluation.results import read_item_counts
 from llmseqrec.models.base import Recommender
+from llmseqrec.registry import MODELS
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, build
 
@@ -45,8 +47,9 @@ def tie_sensitivity(
 ) -> dict[str, Any]:
     """Metrics of a run under shuffles of tied interactions.
 
-    The run is fitted anew for each shuffle where one fit takes under ten seconds; elsewhere the
-    fitted model stays and only the test prompts are shuffled.
+    A training-free run is fitted anew for each shuffle where the first fit takes under ten
+    seconds, and always under leave-one-out, where another order moves items between training and
+    test; elsewhere the fitted model stays and only the test prompts are shuffled.
 
     Returns:
         `refitted`, `tied_share` of interactions, and `metrics`: one dictionary a shuffle.
@@ -54,24 +57,22 @@ def tie_sensitivity(
     interactions = read_table(study.folder / "interactions.parquet", INTERACTIONS)
     counts = read_item_counts(study.folder)
     listed = membership_of(study.folder, study.split)
-    parts = (
-        make_part(
-            read_sessions(shuffle_ties(interactions, np.random.default_rng([identity.seed, n]))),
-            study.split,
-            "full",
-            listed,
-        )
-        for n in range(1, study.shuffles + 1)
-    )
-    recommender = build(run, files, identity.setting(run))
-    refit = True
-    found: list[dict[str, float]] = []
-    for part in parts:
+
+    def parts_of_study() -> Iterator[Part]:
+        for number in range(1, study.shuffles + 1):
+            rng = np.random.default_rng([identity.seed, number])
+            shuffled = read_sessions(shuffle_ties(interactions, rng))
+            yield make_part(shuffled, study.split, "full", listed)
+
+    recommender = build(run, files, identity.setting(run, files))
+    refit = _fits_fast(recommender, run, next(parts_of_study()), study.split)
+    if not refit:
+        recommender.load(_model_folder(files))
+    found = []
+    for part in parts_of_study():
         if refit:
-            recommender = build(run, files, identity.setting(run))
-            refit = _fit_seconds(recommender, part) < REFIT_BELOW_SECONDS
-            if not refit:
-                recommender.load(_model_folder(files))
+            recommender = build(run, files, identity.setting(run, files))
+            recommender.fit(part.train, part.prompts.get("valid"))
         found.append(_metrics(recommender, part, counts, study.cutoffs))
     return {"refitted": refit, "tied_share": tied_share(interactions), "metrics": found}
 
@@ -90,10 +91,17 @@ def _metrics(
     return evaluate(items, prompts.targets, counts, cutoffs, len(counts.counts)).aggregate
 
 
-def _fit_seconds(recommender: Recommender[Any], part: Part) -> float:
+def _fits_fast(
+    recommender: Recommender[Any], run: ResolvedRun, part: Part, split: Temporal | LeaveOneOut
+) -> bool:
+    """Whether to fit anew for every shuffle; tries one fit where that is not known."""
+    if MODELS[run.model].neural:
+        return False
+    if isinstance(split, LeaveOneOut):
+        return True
     started = time.perf_counter()
     recommender.fit(part.train, part.prompts.get("valid"))
-    return time.perf_counter() - started
+    return time.perf_counter() - started < REFIT_BELOW_SECONDS
 
 
 def _model_folder(files: RunFiles) -> Path:

@@ -72,6 +72,7 @@ class Sessions:
     def take(self, index: slice) -> Self:
         """A contiguous range of sessions that shares memory with this one."""
         start, stop, _ = index.indices(len(self))
+        stop = max(start, stop)
         offsets = self.offsets[start : stop + 1]
         entries = slice(offsets[0], offsets[-1])
         return type(self)(

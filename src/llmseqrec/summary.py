@@ -84,20 +84,23 @@ def compare_runs(
     return table
 
 
-def label_of(dataset: Mapping[str, Any], split: str, statistics: Path, seeds: list[int]) -> Label:
+def label_of(
+    dataset: Mapping[str, Any], split: str, statistics: str | None, seeds: list[int]
+) -> Label:
     """What the numbers of a split were measured on.
 
     Args:
-        dataset: `display` and `synthetic`.
+        dataset: `display`, `synthetic` and `protocol`.
         split: name of the split.
-        statistics: its statistics.json.
+        statistics: its statistics.json; nothing where the dataset cannot be had.
         seeds: of the runs that use chance.
     """
-    counts = read_json(statistics)
+    nothing: dict[str, Any] = {"test_sessions": 0, "data_hash": ""}
+    counts = read_json(statistics) if statistics else nothing
     return Label(
         dataset=dataset["display"],
         split=split,
-        protocol=counts["protocol"],
+        protocol=dataset["protocol"],
         test_sessions=counts["test_sessions"],
         data_hash=counts["data_hash"],
         seeds=seeds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
@@ -125,3 +126,15 @@ def test_rank_dot_repeats_itself_bit_by_bit() -> None:
     first, second = (rank_dot(queries, table, None, 20) for _ in range(2))
     assert first[0].tobytes() == second[0].tobytes()
     assert first[1].tobytes() == second[1].tobytes()
+
+
+def test_both_libraries_give_the_same_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    queries, table = whole_numbers(rng, 500, 130), whole_numbers(rng, 333, 130)
+    by_numpy = rank_dot(queries, table, None, 10)
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("llmseqrec.evaluation.ranking.TORCH_FROM_WORK", 1)
+    by_torch = rank_dot(queries, table, None, 10)
+    np.testing.assert_array_equal(by_numpy[0], by_torch[0])
+    np.testing.assert_array_equal(by_numpy[1], by_torch[1])
+    assert torch.get_num_threads() == threads

@@ -4,26 +4,25 @@ rule embed_items:
     output:
         vectors="results/{dataset}/embeddings/{embedding}.npy",
         facts="results/{dataset}/embeddings/{embedding}.json",
-    params:
-        embedding=embedding_params,
-        device=CONFIG.device,
-        code=lambda wildcards: code_fingerprint(
-            script_of("embed_items"),
-            [EMBEDDING_PROVIDERS[CONFIG.embeddings[wildcards.embedding].provider]],
-        ),
     log:
         "logs/embed_items/{dataset}.{embedding}.log",
     benchmark:
         "logs/benchmark/embed_items/{dataset}.{embedding}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    envmodules:
+        "llmseqrec/torch",
     threads: 2
     resources:
         mem_mb=4000,
         runtime=120,
         gpu=1 if CONFIG.device in ("auto", "cuda") else 0,
-    conda:
-        "../../envs/torch.yaml"
-    envmodules:
-        "llmseqrec/torch",
+    params:
+        embedding=PLAN.embedding_params,
+        device=CONFIG.device,
+        code=code(
+            "embed_items", lambda w: EMBEDDING_PROVIDERS[CONFIG.embeddings[w.embedding].provider]
+        ),
     script:
         "../scripts/embed_items.py"
 
@@ -36,23 +35,20 @@ rule reduce_embeddings:
         vectors="results/{dataset}/embeddings/{embedding}.{reduction}.npy",
         facts="results/{dataset}/embeddings/{embedding}.{reduction}.json",
         reduction="results/{dataset}/embeddings/{embedding}.{reduction}.safetensors",
-    params:
-        reduction=lambda wildcards: CONFIG.reductions[wildcards.reduction].model_dump(),
-        code=lambda wildcards: code_fingerprint(
-            script_of("reduce_embeddings"),
-            [REDUCERS[CONFIG.reductions[wildcards.reduction].method]],
-        ),
     log:
         "logs/reduce_embeddings/{dataset}.{embedding}.{reduction}.log",
     benchmark:
         "logs/benchmark/reduce_embeddings/{dataset}.{embedding}.{reduction}.tsv"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        reduction=lambda w: CONFIG.reductions[w.reduction].model_dump(),
+        code=code("reduce_embeddings", lambda w: REDUCERS[CONFIG.reductions[w.reduction].method]),
     script:
         "../scripts/reduce_embeddings.py"

@@ -1,13 +1,8 @@
 rule build_leaderboard:
     input:
-        statistics="results/{dataset}/{split}/statistics.json",
-        metrics=lambda wildcards: [
-            f"{folder}/{name}"
-            for run in runs_of(wildcards.dataset, wildcards.split)
-            for folder in seed_folders(wildcards.dataset, wildcards.split, run)
-            for name in ("metrics.test.json", "per_session.test.parquet")
-        ],
-        ties=lambda wildcards: tie_files(wildcards).values(),
+        statistics=PLAN.statistics_file,
+        metrics=PLAN.metric_files,
+        ties=lambda w: PLAN.tie_files(w).values(),
     output:
         csv="results/tables/leaderboard.{dataset}.{split}.csv",
         md="results/tables/leaderboard.{dataset}.{split}.md",
@@ -20,24 +15,24 @@ rule build_leaderboard:
             labels={"result": "leaderboard"},
         ),
         text="results/tables/leaderboard.{dataset}.{split}.txt",
-    params:
-        dataset=label_params,
-        runs=leaderboard_runs,
-        published=published_table,
-        seeds=CONFIG.seeds,
-        code=code_fingerprint(script_of("build_leaderboard")),
     log:
         "logs/build_leaderboard/{dataset}.{split}.log",
     benchmark:
         "logs/benchmark/build_leaderboard/{dataset}.{split}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        dataset=PLAN.label_params,
+        runs=PLAN.leaderboard_runs,
+        published=PLAN.published_table,
+        seeds=CONFIG.seeds,
+        code=code("build_leaderboard"),
     script:
         "../scripts/build_leaderboard.py"
 
@@ -57,30 +52,30 @@ rule build_comparison:
             subcategory="{split}",
             labels={"result": "paired comparisons"},
         ),
-    params:
-        dataset=label_params,
-        displays={name: run.display for name, run in CONFIG.runs.items()},
-        seeds=CONFIG.seeds,
-        code=code_fingerprint(script_of("build_comparison")),
     log:
         "logs/build_comparison/{dataset}.{split}.log",
     benchmark:
         "logs/benchmark/build_comparison/{dataset}.{split}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        displays={name: run.display for name, run in CONFIG.runs.items()},
+        seeds=CONFIG.seeds,
+        code=code("build_comparison"),
     script:
         "../scripts/build_comparison.py"
 
 
 rule build_statistics:
     input:
-        [f"results/{dataset}/{split}/statistics.json" for dataset, split in done_experiments()],
+        [f"results/{d}/{s}/statistics.json" for d, s in PLAN.done_experiments()],
     output:
         csv="results/tables/datasets.csv",
         md="results/tables/datasets.md",
@@ -91,22 +86,22 @@ rule build_statistics:
             category="datasets",
             labels={"result": "dataset statistics"},
         ),
-    params:
-        splits=statistics_splits(),
-        missing=missing_datasets(),
-        code=code_fingerprint(script_of("build_statistics")),
     log:
         "logs/build_statistics.log",
     benchmark:
         "logs/benchmark/build_statistics.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        splits=PLAN.statistics_splits(),
+        missing=PLAN.missing_datasets(),
+        code=code("build_statistics"),
     script:
         "../scripts/build_statistics.py"
 
@@ -124,33 +119,29 @@ rule plot_accuracy:
             subcategory="{split}",
             labels={"result": "accuracy by model"},
         ),
-    params:
-        dataset=label_params,
-        seeds=CONFIG.seeds,
-        code=code_fingerprint(script_of("plot_accuracy")),
     log:
         "logs/plot_accuracy/{dataset}.{split}.log",
     benchmark:
         "logs/benchmark/plot_accuracy/{dataset}.{split}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        seeds=CONFIG.seeds,
+        code=code("plot_accuracy"),
     script:
         "../scripts/plot_accuracy.py"
 
 
 rule plot_popularity:
     input:
-        rows=lambda wildcards: [
-            f"{folder}/per_session.test.parquet"
-            for run in runs_of(wildcards.dataset, wildcards.split)
-            for folder in seed_folders(wildcards.dataset, wildcards.split, run)
-        ],
+        rows=PLAN.metric_files,
         prompts="results/{dataset}/{split}/full/test",
         train="results/{dataset}/{split}/full/train",
         statistics="results/{dataset}/{split}/statistics.json",
@@ -164,33 +155,33 @@ rule plot_popularity:
             labels={"result": "hit rate by popularity of the last item"},
         ),
         csv="results/tables/popularity.{dataset}.{split}.csv",
-    params:
-        dataset=label_params,
-        runs=leaderboard_runs,
-        cutoff=max(CONFIG.cutoffs),
-        seeds=CONFIG.seeds,
-        code=code_fingerprint(script_of("plot_popularity")),
     log:
         "logs/plot_popularity/{dataset}.{split}.log",
     benchmark:
         "logs/benchmark/plot_popularity/{dataset}.{split}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     conda:
         "../../envs/core.yaml"
     envmodules:
         "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        runs=PLAN.leaderboard_runs,
+        cutoff=max(CONFIG.cutoffs),
+        seeds=CONFIG.seeds,
+        code=code("plot_popularity"),
     script:
         "../scripts/plot_popularity.py"
 
 
 rule tables:
     input:
-        table_files(),
+        PLAN.table_files(),
 
 
 rule figures:
     input:
-        figure_files(),
+        PLAN.figure_files(),

@@ -5,6 +5,7 @@ from llmseqrec.data.prepare import prepare_sessions
 from llmseqrec.jobs import job
 
 with job(snakemake.log[0]):
-    dataset = Dataset.model_validate(snakemake.params.dataset | {"splits": {}})
+    rest = {"display": snakemake.wildcards.dataset, "splits": {}}
+    dataset = Dataset.model_validate(snakemake.params.dataset | rest)
     files = {role: Path(path) for role, path in snakemake.input.items()}
     prepare_sessions(dataset, files, Path(snakemake.output.catalogue).parent)

@@ -2,7 +2,9 @@ from pathlib import Path
 
 from llmseqrec.config import parse_split
 from llmseqrec.contracts import write_json
+from llmseqrec.evaluation.results import note_test_look
 from llmseqrec.jobs import job
+from llmseqrec.provenance import digest
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles
 from llmseqrec.sensitivity import TieStudy, tie_sensitivity
@@ -11,10 +13,11 @@ with job(snakemake.log[0]):
     params = snakemake.params
     folder = Path(snakemake.input.interactions).parent
     study = TieStudy(folder, parse_split(params.split), params.shuffles, params.cutoffs)
-    found = tie_sensitivity(
-        ResolvedRun.model_validate(params.run),
-        RunFiles.of(snakemake.input),
-        study,
-        Identity(params.seed, params.device, params.code),
+    run = ResolvedRun.model_validate(params.run)
+    identity = Identity(params.seed, params.device, params.code)
+    found = tie_sensitivity(run, RunFiles.of(snakemake.input), study, identity)
+    ledger = folder / snakemake.wildcards.split / "test_ledger.csv"
+    note_test_look(
+        ledger, snakemake.wildcards.run, params.seed, digest(params.run), params.shuffles
     )
     write_json(found, snakemake.output[0])

@@ -155,8 +155,8 @@ def _read_metadata(source: RawSource, tally: Tally) -> tuple[pd.DataFrame, Count
     for block in read_blocks(source):
         found = fields.read(block)
         lines = block.decode(errors="replace").split("\n")
-        for offset, *texts in zip(found.lines, *found.columns, strict=True):
-            asin, brand, categories = (decode(text) for text in texts)
+        for offset, *sources in zip(found.lines, *found.columns.values(), strict=True):
+            asin, brand, categories = (decode(source) for source in sources)
             if not asin:
                 counts["metadata_without_asin"] += 1
                 continue

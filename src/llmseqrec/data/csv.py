@@ -104,7 +104,8 @@ def _fill_times(table: Table, counts: Counter[str]) -> None:
 
 def _numbers(text: pd.Series[Any]) -> tuple[Floats, Mask]:
     """Numbers, NaN where there is no text, and where the text is no number."""
-    values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.to_numeric(text, errors="coerce")
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     return values, ~np.isfinite(values) & (text != "").to_numpy()
 
 

@@ -46,16 +46,9 @@ def read_lines(source: RawSource) -> Iterator[tuple[int, bytes]]:
 def read_blocks(source: RawSource, size: int = BLOCK) -> Iterator[bytes]:
     """Runs of whole lines of about `size` bytes; every line ends in a line feed."""
     with open_raw(source) as stream:
-        rest = b""
         while block := stream.read(size):
-            end = block.rfind(b"\n") + 1
-            if not end:
-                rest += block
-                continue
-            yield rest + block[:end]
-            rest = block[end:]
-        if rest:
-            yield rest + b"\n"
+            block += stream.readline()
+            yield block if block.endswith(b"\n") else block + b"\n"
 
 
 def _decompressed(plain: IO[bytes], magic: bytes, source: RawSource) -> IO[bytes]:

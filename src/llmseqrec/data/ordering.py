@@ -91,13 +91,15 @@ def tie_rank(
 
 
 def shuffle_ties(interactions: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Interactions with the items inside each (session, time stamp) in random order."""
-    order = np.lexsort(
-        (
-            rng.random(len(interactions)),
-            interactions["timestamp"].to_numpy(),
-            interactions["session_id"].to_numpy(),
-        )
-    )
+    """Interactions with the items of each tie in random order.
+
+    A tie is a run of rows of one session with one time stamp. Where a dataset gives an order that
+    contradicts its times, rows of one time stamp that are apart stay where they are.
+    """
+    ids = interactions["session_id"].to_numpy()
+    times = interactions["timestamp"].to_numpy()
+    begins = np.ones(len(interactions), dtype=bool)
+    begins[1:] = (ids[1:] != ids[:-1]) | (times[1:] != times[:-1])
+    order = np.lexsort((rng.random(len(interactions)), np.cumsum(begins)))
     kept = interactions[["session_id", "position", "item_id", "timestamp"]]
     return kept.assign(item_id=kept["item_id"].to_numpy()[order])

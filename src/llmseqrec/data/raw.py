@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,8 @@ class RawData:
             only an order is known; `order`: int64, `rating`: float32 and `text`: str, each only
             if the files have it.
         items: one row an item. `item`, `title` ("" if none): str; `brand`: str and `categories`,
-            `tags`, `genres`: lists of str, where the format has them; `class`: str or None.
+            `tags`, `genres`: lists of str, where the format has them; `class`: str, missing where
+            an item has no keyword.
         report: what was read and what was left out.
     """
 
@@ -132,7 +134,7 @@ def source_of(dataset: Dataset, files: Mapping[str, Path], role: str) -> RawSour
     return RawSource(Path(files[role]), described.member if described else None)
 
 
-def interner() -> defaultdict[str, int]:
+def interner() -> defaultdict[Any, int]:
     """A dictionary that numbers its keys by first appearance when they are looked up."""
     return defaultdict(itertools.count().__next__)
 

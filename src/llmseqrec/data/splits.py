@@ -95,9 +95,10 @@ def test_membership(sessions: pd.DataFrame, path: Path) -> Mask:
         InputError: a key is unknown or listed twice, or the file is absent.
     """
     try:
-        keys = Path(path).read_text(encoding="utf-8").split()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file (test_sessions of a split)") from None
+    keys = [line.strip() for line in lines if line.strip()]  # a key may hold blanks
     listed = sessions["source_id"].isin(keys).to_numpy()
     if listed.sum() != len(keys):
         unknown = sorted(set(keys) - set(sessions["source_id"]))
@@ -131,14 +132,23 @@ def leave_one_out(sessions: Sessions) -> Part:
         "valid": withhold_last(without_last, long),
         "test": withhold_last(sessions, long),
     }
-    return Part(train, prompts, {"before": int(long.sum()), "after": int(long.sum())})
+    rows = int(sessions.lengths[long].sum())
+    return Part(train, prompts, {"before": rows, "after": rows})
 
 
 def write_part(
     folder: Path, split: Temporal | LeaveOneOut, part: str, subset: str, target: Path
 ) -> None:
-    """Write one subset (`train`, `valid` or `test`) of a part of a prepared dataset."""
+    """Write one subset (`train`, `valid` or `test`) of a part of a prepared dataset.
+
+    Raises:
+        InputError: the part has no such subset, or it would be empty.
+    """
     made = load_part(folder, split, part)
+    if subset != "train" and subset not in made.prompts:
+        raise InputError(
+            f"{folder}: part {part} has no {subset}, only train, {', '.join(made.prompts)}"
+        )
     (made.train if subset == "train" else made.prompts[subset]).save(target)
 
 
@@ -162,9 +172,7 @@ def membership_of(folder: Path, split: Temporal | LeaveOneOut) -> Mask | None:
     """The published test membership a split names, if any."""
     if isinstance(split, LeaveOneOut) or split.test_sessions is None:
         return None
-    return test_membership(
-        read_table(folder / "sessions.parquet", SESSIONS), split.test_sessions
-    )
+    return test_membership(read_table(folder / "sessions.parquet", SESSIONS), split.test_sessions)
 
 
 def _part(sessions: Sessions, train: Mask, rest: Mask, name: str, filter_items: bool) -> Part:

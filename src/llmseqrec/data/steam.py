@@ -11,12 +11,13 @@ import itertools
 import re
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from llmseqrec.config import Dataset
 from llmseqrec.data.lines import read_blocks
@@ -70,9 +71,9 @@ def _read_games(source: RawSource, tally: Tally) -> tuple[pd.DataFrame, Counter[
     rows, lines, counts = [], [], Counter[str]()
     for block in read_blocks(source):
         games = fields.read(block)
-        for offset, *texts in zip(games.lines, *games.columns, strict=True):
-            values = [decode(text) for text in texts]
-            if None in values:
+        for offset, *sources in zip(games.lines, *games.columns.values(), strict=True):
+            values = [decode(source) for source in sources]
+            if None in values or not all(isinstance(names, list) for names in values[2:]):
                 counts["games_without_metadata"] += 1
                 continue
             rows.append(_game(values))
@@ -94,7 +95,7 @@ def _game(values: list[Any]) -> tuple[str, str, list[str], list[str], str | None
 class _Reviews:
     """Reviews as codes: of the user, the game and the day of each row.
 
-    What is interned is the source text of a value, so that each distinct one is decoded once.
+    What is interned is the source of a value, so that each distinct one is decoded once.
     """
 
     def __init__(self, source: RawSource, keep_text: bool) -> None:
@@ -102,33 +103,36 @@ class _Reviews:
         self.counts: Counter[str] = Counter()
         self.keep_text = keep_text
         self._fields = LiteralFields((*REVIEW_FIELDS, "text") if keep_text else REVIEW_FIELDS)
-        self._texts = tuple(interner() for _ in REVIEW_FIELDS)
+        self._sources = tuple(interner() for _ in REVIEW_FIELDS)
         self._codes = tuple(array("i") for _ in REVIEW_FIELDS)
-        self._seconds: list[int] = []  # of each day text
+        self._seconds: list[int] = []  # of each distinct day
+        self._wrong: set[bytes] = set()  # what stands for a day and is none
         self._reviews: list[str] = []
 
     def read(self) -> None:
         for block in read_blocks(self.tally.source):
             found = self._fields.read(block)
-            for codes, texts, column in zip(self._codes, self._texts, found.columns, strict=False):
-                codes.extend(map(texts.__getitem__, column))
-            self._learn_days(found)
+            for name, codes, known in zip(REVIEW_FIELDS, self._codes, self._sources, strict=True):
+                codes.extend(map(known.__getitem__, found.columns[name]))
+            wrong = self._learn_days(found)
             if self.keep_text:
-                self._reviews += [well_formed(str(decode(text) or "")) for text in found.columns[3]]
-            self.tally.count(found.n_lines, found.malformed)
+                self._reviews += [
+                    well_formed(str(decode(source) or "")) for source in found.columns["text"]
+                ]
+            self.tally.count(found.n_lines, sorted(found.malformed + wrong))
 
     def table(self, games: set[str]) -> pd.DataFrame:
         """The rows that have all they need; empties this object."""
-        users, items = ([_name(decode(text)) for text in texts] for texts in self._texts[:2])
-        self._texts = ()
+        users, items = ([_name(source) for source in known] for known in self._sources[:2])
+        self._sources = ()
         user, item, day = (np.frombuffer(codes, dtype=np.int32) for codes in self._codes)
         seconds = np.array(self._seconds, dtype=np.int64)[day]
         keep = seconds != NOT_A_DATE
         lacking = {
-            "reviews_without_username": np.array([name is None for name in users])[user],
-            "reviews_without_product_id": np.array([name is None for name in items])[item],
+            "reviews_without_username": _flags(name is None for name in users)[user],
+            "reviews_without_product_id": _flags(name is None for name in items)[item],
             "reviews_without_date": seconds == UNDATED,
-            "reviews_without_game": np.array([name not in games for name in items])[item],
+            "reviews_without_game": _flags(name not in games for name in items)[item],
         }
         for rule, fails in lacking.items():
             self.counts[rule] = int(np.count_nonzero(keep & fails))
@@ -144,20 +148,32 @@ class _Reviews:
             table["text"] = list(itertools.compress(self._reviews, keep))
         return table
 
-    def _learn_days(self, found: LiteralBlock) -> None:
-        """Turn new day texts into seconds, and report the rows with one that is no day."""
-        new = itertools.islice(self._texts[2], len(self._seconds), None)
-        self._seconds += [_seconds(decode(text)) for text in new]
-        if NOT_A_DATE not in self._seconds:
-            return
-        for offset, text in zip(found.lines, found.columns[2], strict=True):
-            if self._seconds[self._texts[2][text]] == NOT_A_DATE:
-                self.tally.add(self.tally.lines + offset + 1, f"date {text} is not YYYY-MM-DD")
+    def _learn_days(self, found: LiteralBlock) -> list[tuple[int, str]]:
+        """Turn new days into seconds; what to report of the rows whose day is none."""
+        days = self._sources[2]
+        if len(days) > len(self._seconds):
+            new = itertools.islice(days, len(self._seconds), None)
+            self._seconds += [_seconds(decode(source)) for source in new]
+            self._wrong = {day for day, code in days.items() if self._seconds[code] == NOT_A_DATE}
+        if not self._wrong:
+            return []
+        return [
+            (offset, f"date {decode(source)!r} is not YYYY-MM-DD")
+            for offset, source in zip(found.lines, found.columns["date"], strict=True)
+            if source in self._wrong
+        ]
 
 
-def _name(value: object) -> str | None:
+def _flags(values: Iterable[bool]) -> NDArray[np.bool_]:
+    return np.fromiter(values, dtype=bool)
+
+
+def _name(source: bytes) -> str | None:
     """An id as text; None where it is absent or empty."""
-    return None if value is None or value == "" else well_formed(str(value))
+    value = decode(source)
+    if isinstance(value, str) and value.isascii():
+        return value or None
+    return None if value is None else well_formed(str(value))
 
 
 def _seconds(value: object) -> int:

@@ -95,7 +95,7 @@ def _read_csv(tally: Tally, columns: Mapping[str, str]) -> tuple[pa.Table, NDArr
                 strings_can_be_null=False,
             ),
         )
-    numbers = np.setdiff1d(np.arange(2, len(table) + len(wrong) + 2), wrong)
+    numbers = np.delete(np.arange(1, len(table) + len(wrong) + 2), [0, *(row - 1 for row in wrong)])
     return _stripped(table.select(wanted)), numbers
 
 

@@ -41,16 +41,22 @@ def read_external(
     rows["item_id"] = rows["item"].map(_ids(items, "item_id"))
     counts["unknown_sessions"] = rows.loc[rows["session_id"].isna(), "session"].nunique()
     counts["unknown_items"] = rows.loc[rows["item_id"].isna(), "item"].nunique()
+    if len(rows) and rows["session_id"].isna().all():
+        first = rows["session"].iloc[0]
+        raise InputError(
+            f"{path}: none of its session keys is in the dataset, {first!r} is the first; "
+            f"column {names.session!r} must hold the keys of the raw files"
+        )
     rows = rows.dropna(subset=["session_id"])
     rows = rows.sort_values(["session_id", "rank"], kind="stable")
-    # Cut first, as in the reference: what is unknown or repeated then leaves, and nothing moves
-    # in from beyond the length of the lists.
-    rows = rows[rows.groupby("session_id").cumcount() < names.length]
+    # Ranks are given first, as in the reference: what is unknown or repeated leaves a gap, so
+    # that nothing moves in from beyond a cut-off.
+    rows["rank"] = rows.groupby("session_id").cumcount() + 1
+    rows = rows[rows["rank"] <= names.length]
     rows = rows.dropna(subset=["item_id"])
     repeated = rows.duplicated(["session_id", "item_id"])
     counts["repeated_items"] = int(repeated.sum())
     rows = rows[~repeated]
-    rows["rank"] = rows.groupby("session_id").cumcount() + 1
     for name in ("unknown_sessions", "unknown_items", "repeated_items"):
         if counts[name]:
             log.warning("%s: %d %s", path, counts[name], name.replace("_", " "))

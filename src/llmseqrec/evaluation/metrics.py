@@ -88,7 +88,7 @@ class _Lists:
     items: IntArray  # (k, n)
     kept: BoolArray  # (k, n), false for padding and repeats
     hits: BoolArray  # (k, n)
-    ranks: IntArray  # (k, n), 1-based rank in the cleaned list
+    ranks: IntArray  # (k, n), 1-based rank in the cleaned list; a gap (-1) keeps its place
     slots: IntArray  # (k, n), item id, or n_items for unknown ids and padding
     n_targets: IntArray  # (n,)
     target_slots: IntArray  # (g, n)
@@ -104,7 +104,8 @@ def evaluate(
     """Score recommendation lists.
 
     Args:
-        lists: (n, k) item ids, best first, padded with -1.
+        lists: (n, k) item ids, best first, padded with -1; a -1 before the last item stands for
+            an item that is unknown here and keeps its place.
         targets: (n,) the item that came next, or (n, g) several, padded with -1.
         counts: of the complete data; ids beyond it are allowed and have no count.
         cutoffs: list lengths to score, such as (10, 20).
@@ -182,7 +183,7 @@ def _clean(lists: IntArray, targets: IntArray, n_known: int) -> _Lists:
         items=items,
         kept=kept,
         hits=hits,
-        ranks=np.cumsum(kept, axis=0, dtype=np.int32),
+        ranks=np.cumsum(kept | (items < 0), axis=0, dtype=np.int32),
         slots=_slots(items, kept, n_known),
         n_targets=np.count_nonzero(is_target, axis=0),
         target_slots=_slots(truths, is_target, n_known),
@@ -245,10 +246,10 @@ def _distinct(items: IntArray) -> IntArray:
 
 
 def _lengths(clean: _Lists, k: int) -> IntArray:
-    """(n,) number of items in each list cut at k and cleaned."""
+    """(n,) places of each list cut at k and cleaned, up to its last item."""
     if not len(clean.ranks):
         return np.zeros(clean.ranks.shape[1], dtype=np.int32)
-    lengths: IntArray = clean.ranks[min(k, len(clean.ranks)) - 1]
+    lengths: IntArray = np.max(clean.ranks[:k] * clean.kept[:k], axis=0)
     return lengths
 
 

@@ -26,7 +26,7 @@ from llmseqrec.contracts import (
 from llmseqrec.evaluation.metrics import Evaluation, ItemCounts, align_lists, evaluate
 from llmseqrec.sessions import IntArray, Prompts
 
-LEDGER_COLUMNS = ("run", "seed", "config_hash", "date")
+LEDGER_COLUMNS = ("run", "seed", "config_hash", "looks", "date")
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,17 @@ def write_evaluation(judged: Judged, context: dict[str, Any], metrics: Path, row
     write_json(content | context, metrics)
 
 
-def note_test_look(ledger: Path, run: str, seed: int, config_hash: str) -> None:
+def note_test_look(ledger: Path, run: str, seed: int, config_hash: str, looks: int = 1) -> None:
     """Append one line to the ledger of looks at the test set; safe among parallel jobs."""
     ledger.parent.mkdir(parents=True, exist_ok=True)
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
     with ledger.open("a", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        if stream.tell() == 0:
+        if stream.seek(0, io.SEEK_END) == 0:  # while it waited, another job may have written
             writer.writerow(LEDGER_COLUMNS)
         date = datetime.now(UTC).isoformat(timespec="seconds")
-        writer.writerow([run, seed, config_hash, date])
+        writer.writerow([run, seed, config_hash, looks, date])
         stream.write(line.getvalue())
 
 

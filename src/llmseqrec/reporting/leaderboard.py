@@ -59,6 +59,8 @@ class Label:
     @property
     def details(self) -> str:
         """Number of test sessions, seeds, data hash."""
+        if not self.test_sessions:
+            return "no data on this machine"
         seeds = ", ".join(map(str, self.seeds))
         return (
             f"{self.test_sessions:,} test sessions, full ranking, "

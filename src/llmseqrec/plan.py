@@ -1,0 +1,339 @@
+"""What the workflow has to do: which runs, from which files, into which tables.
+
+The rules ask this plan; `wildcards` is an object with the wildcards of a job as attributes. Light
+to import: it is made while the Snakefile is parsed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from llmseqrec.config import Config, LeaveOneOut, RawFile
+from llmseqrec.errors import InputError
+from llmseqrec.provenance import code_fingerprint
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS
+from llmseqrec.resolve import (
+    ResolvedRun,
+    dataset_need,
+    external_path,
+    read_published,
+    resolve_run,
+    run_need,
+)
+
+EXTERNAL_CODE = "llmseqrec.evaluation.external"
+# What of a dataset's configuration does not decide its prepared tables.
+BESIDE_TABLES = {"display", "splits", "published", "borrows", "template", "raw_dir", "private"}
+
+
+class Plan:
+    """The jobs of a configuration.
+
+    Args:
+        config: the configuration.
+        base: the folder of the Snakefile.
+
+    Attributes:
+        not_run: reason of each (dataset, split, run) that cannot be done on this machine.
+        resolved: (dataset, run) to its resolved configuration.
+
+    Raises:
+        InputError: a run cannot be resolved, or cannot be done and the configuration is strict.
+    """
+
+    def __init__(self, config: Config, base: Path) -> None:
+        self.config = config
+        self.base = base
+        self.published = base / "config" / "published"
+        pairs = dict.fromkeys((e.dataset, run) for e in config.chosen for run in e.runs)
+        self.resolved: dict[tuple[str, str], ResolvedRun] = {
+            pair: resolve_run(config, *pair, self.published) for pair in pairs
+        }
+        self.not_run = self._unmet_needs()
+
+    def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
+        reasons = {}
+        for e in self.config.chosen:
+            missing = dataset_need(e.dataset, self.config.datasets[e.dataset])
+            for run in e.runs:
+                reason = missing or run_need(self.config, e.dataset, run, e.split)
+                if reason:
+                    reasons[e.dataset, e.split, run] = reason
+        if reasons and self.config.strict:
+            (dataset, split, run), reason = next(iter(reasons.items()))
+            raise InputError(f"strict: {run} on {dataset}, {split} cannot run: {reason}")
+        return reasons
+
+    # Names
+
+    @property
+    def samples(self) -> set[str]:
+        """Datasets that are generated."""
+        return {name for name, dataset in self.config.datasets.items() if dataset.sample}
+
+    @property
+    def external(self) -> set[str]:
+        """Runs whose lists come from a file."""
+        runs = self.config.runs
+        return {name for name, run in runs.items() if MODELS[run.model].recommender is None}
+
+    def experiments(self, part: str = "full") -> list[tuple[str, str]]:
+        """(dataset, split) of every experiment that is fitted on a part, each once."""
+        found = [(e.dataset, e.split) for e in self.config.chosen if part in e.parts]
+        return list(dict.fromkeys(found))
+
+    def named_runs(self, dataset: str, split: str, part: str = "full") -> list[str]:
+        """Runs of an experiment, in the order of the configuration."""
+        named = (
+            run
+            for e in self.config.chosen
+            if (e.dataset, e.split) == (dataset, split) and part in e.parts
+            for run in e.runs
+        )
+        return list(dict.fromkeys(named))
+
+    def runs_of(self, dataset: str, split: str, part: str = "full") -> list[str]:
+        """Runs of an experiment that can be done."""
+        named = self.named_runs(dataset, split, part)
+        return [run for run in named if (dataset, split, run) not in self.not_run]
+
+    def done_experiments(self) -> list[tuple[str, str]]:
+        """Experiments of which at least one run can be done."""
+        return [pair for pair in self.experiments() if self.runs_of(*pair)]
+
+    def tie_runs(self, dataset: str, split: str) -> list[str]:
+        """Runs whose sensitivity to the order of ties is measured.
+
+        Under leave-one-out another order moves items between training and test, so a run has to
+        be fitted anew; neural ones are left out there.
+        """
+        data = self.config.datasets[dataset]
+        has_times = data.columns is None or data.columns.timestamp is not None
+        if not self.config.tie_shuffles or not has_times:
+            return []
+        apart = isinstance(data.splits[split], LeaveOneOut)
+        return [
+            run
+            for run in self.runs_of(dataset, split)
+            if run not in self.external
+            and not (apart and MODELS[self.config.runs[run].model].neural)
+        ]
+
+    def comparisons_of(self, dataset: str, split: str) -> list[list[str]]:
+        """The configured pairs of runs of which both are done."""
+        runs = self.runs_of(dataset, split)
+        return [list(pair) for pair in self.config.comparisons if all(run in runs for run in pair)]
+
+    def seeds_of(self, dataset: str, run: str) -> list[int]:
+        """All seeds of a run that uses chance, the first one of any other."""
+        seeds = self.config.seeds
+        return seeds if self.resolved[dataset, run].stochastic else seeds[:1]
+
+    # Files
+
+    def seed_folders(self, dataset: str, split: str, run: str, part: str = "full") -> list[str]:
+        """The result folders of a run."""
+        folder = f"results/{dataset}/{split}/{part}/{run}"
+        return [f"{folder}/seed{seed}" for seed in self.seeds_of(dataset, run)]
+
+    def first_model(self, wildcards: Any) -> str:
+        """The model of a run's first seed."""
+        folders = self.seed_folders(wildcards.dataset, wildcards.split, wildcards.run)
+        return f"{folders[0]}/model/model.safetensors"
+
+    def metric_files(self, wildcards: Any) -> list[str]:
+        """Test metrics and per-session values of every run of an experiment that can be done."""
+        pair = (wildcards.dataset, wildcards.split)
+        return [
+            f"{folder}/{name}"
+            for run in self.runs_of(*pair)
+            for folder in self.seed_folders(*pair, run)
+            for name in ("metrics.test.json", "per_session.test.parquet")
+        ]
+
+    def tie_files(self, wildcards: Any) -> dict[str, str]:
+        """The tie study of each run that has one."""
+        dataset, split = wildcards.dataset, wildcards.split
+        return {
+            run: f"results/{dataset}/{split}/full/{run}/tie_sensitivity.json"
+            for run in self.tie_runs(dataset, split)
+        }
+
+    def fold_metrics(self) -> list[str]:
+        """Validation metrics of every run that is fitted on a fold."""
+        parts = {part for e in self.config.chosen for part in e.parts if part != "full"}
+        return [
+            f"{folder}/metrics.valid.json"
+            for part in sorted(parts)
+            for pair in self.experiments(part)
+            for run in self.runs_of(*pair, part)
+            for folder in self.seed_folders(*pair, run, part)
+        ]
+
+    def raw_files(self, wildcards: Any) -> dict[str, str]:
+        """Path of each raw file of a dataset, by role."""
+        dataset = self.config.datasets[wildcards.dataset]
+        folder = dataset.raw_dir or Path("resources") / wildcards.dataset
+        return {role: str(folder / raw.name) for role, raw in dataset.raw.items()}
+
+    def raw_file(self, wildcards: Any) -> RawFile:
+        """The configuration of one raw file, by its name."""
+        files = self.config.datasets[wildcards.dataset].raw.values()
+        return next(raw for raw in files if raw.name == wildcards.file)
+
+    def run_inputs(self, wildcards: Any) -> dict[str, str]:
+        """Files a run reads to be fitted or to recommend."""
+        folder = f"results/{wildcards.dataset}"
+        part = getattr(wildcards, "part", "full")
+        files = {
+            "catalogue": f"{folder}/items.parquet",
+            "preparation": f"{folder}/preparation.json",
+            "train": f"{folder}/{wildcards.split}/{part}/train",
+        }
+        run = self.config.runs[wildcards.run]
+        if run.embedding:
+            stem = f"{folder}/embeddings/{run.embedding}"
+            files["vectors"] = f"{stem}.{run.reduction}.npy" if run.reduction else f"{stem}.npy"
+            if run.reduction:
+                files["reduction"] = f"{stem}.{run.reduction}.safetensors"
+        split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
+        if isinstance(split, LeaveOneOut):
+            files["valid"] = f"{folder}/{wildcards.split}/full/valid"
+        return files
+
+    def membership_file(self, wildcards: Any) -> list[str]:
+        """The file of a published test set, if the split names one."""
+        path = self.split_params(wildcards).get("test_sessions")
+        return [path] if path else []
+
+    def external_file(self, wildcards: Any) -> str:
+        """The lists of an external run."""
+        template = self.config.runs[wildcards.run].parameters["path"]
+        return str(external_path(template, wildcards.dataset, wildcards.split))
+
+    def statistics_file(self, wildcards: Any) -> list[str]:
+        """Counts of a split, where its dataset can be had."""
+        pair = (wildcards.dataset, wildcards.split)
+        return [f"results/{'/'.join(pair)}/statistics.json"] if self.runs_of(*pair) else []
+
+    def table_files(self) -> list[str]:
+        """One file of every table."""
+        pairs = self.done_experiments()
+        files = [f"results/tables/leaderboard.{d}.{s}.html" for d, s in self.experiments()]
+        files += [
+            f"results/tables/comparison.{d}.{s}.html" for d, s in pairs if self.comparisons_of(d, s)
+        ]
+        return [*files, "results/tables/datasets.html"] if pairs else files
+
+    def figure_files(self) -> list[str]:
+        """One file of every figure."""
+        pairs, names = self.done_experiments(), ("accuracy", "popularity")
+        return [f"results/figures/{name}.{d}.{s}.png" for d, s in pairs for name in names]
+
+    # Parameters of jobs
+
+    def dataset_params(self, wildcards: Any) -> dict[str, Any]:
+        """What of a dataset's configuration decides its prepared tables."""
+        dataset = self.config.datasets[wildcards.dataset]
+        return dataset.model_dump(mode="json", exclude=BESIDE_TABLES)
+
+    def split_params(self, wildcards: Any) -> dict[str, Any]:
+        """The configuration of a split."""
+        split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
+        return split.model_dump(mode="json")
+
+    def embedding_params(self, wildcards: Any) -> dict[str, Any]:
+        """The configuration of an embedding, with the template that applies to the dataset."""
+        embedding = self.config.embeddings[wildcards.embedding]
+        template = embedding.template or self.config.datasets[wildcards.dataset].template
+        return embedding.model_dump(mode="json") | {"template": template}
+
+    def run_params(self, wildcards: Any) -> dict[str, Any]:
+        """The resolved configuration of a run."""
+        return self.resolved[wildcards.dataset, wildcards.run].model_dump(mode="json")
+
+    def gpu_of(self, wildcards: Any) -> int:
+        """One GPU for a neural model unless the configuration keeps to the processor."""
+        neural = MODELS[self.config.runs[wildcards.run].model].neural
+        return int(neural and self.config.device in ("auto", "cuda"))
+
+    def label_params(self, wildcards: Any) -> dict[str, Any]:
+        """What tables and figures say of a dataset."""
+        dataset = self.config.datasets[wildcards.dataset]
+        return {
+            "display": dataset.display,
+            "synthetic": dataset.sample is not None,
+            "protocol": dataset.splits[wildcards.split].protocol,
+        }
+
+    def comparison_folders(self, wildcards: Any) -> dict[str, list[str]]:
+        """Seed folders of the runs of an experiment that can be done."""
+        pair = (wildcards.dataset, wildcards.split)
+        return {run: self.seed_folders(*pair, run) for run in self.runs_of(*pair)}
+
+    def published_of(self, dataset: str) -> dict[str, Any]:
+        """The published optima and table that belong to a dataset, or nothing."""
+        name = self.config.datasets[dataset].published
+        return read_published(self.published, name) if name else {"table": None, "runs": {}}
+
+    def published_table(self, wildcards: Any) -> str | None:
+        """The published table of a dataset, where its numbers are of the same protocol."""
+        split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
+        table = self.published_of(wildcards.dataset)["table"]
+        if table is None or isinstance(split, LeaveOneOut):
+            return None
+        return str(self.published / table)
+
+    def leaderboard_runs(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """What the leaderboard needs of each run of an experiment."""
+        pair = (wildcards.dataset, wildcards.split)
+        ties = self.tie_files(wildcards)
+        published = self.published_of(wildcards.dataset)["runs"]
+        rows: dict[str, dict[str, Any]] = {}
+        for name in self.named_runs(*pair):
+            run = self.config.runs[name]
+            same = published.get(name, {})
+            row = {"display": run.display, "row": run.table_row or same.get("table_row")}
+            if (*pair, name) in self.not_run:
+                row["reason"] = self.not_run[(*pair, name)]
+            else:
+                row |= {"folders": self.seed_folders(*pair, name), "ties": ties.get(name)}
+            rows[name] = row
+        return rows
+
+    def statistics_splits(self) -> list[dict[str, Any]]:
+        """Display name, p-core and split of each experiment that can be done."""
+        rows = []
+        for name, split in self.done_experiments():
+            dataset = self.config.datasets[name]
+            core = dataset.core.minimum if dataset.core.mode != "none" else None
+            synthetic = " (synthetic data)" if dataset.sample else ""
+            rows.append({"dataset": dataset.display + synthetic, "p_core": core, "split": split})
+        return rows
+
+    def missing_datasets(self) -> dict[str, str]:
+        """Display name and reason of each dataset that cannot be had here."""
+        datasets = self.config.datasets
+        reasons = {
+            e.dataset: dataset_need(e.dataset, datasets[e.dataset]) for e in self.config.chosen
+        }
+        return {datasets[name].display: reason for name, reason in reasons.items() if reason}
+
+    # Code
+
+    def script(self, rule: str) -> Path:
+        """The script of a rule."""
+        return self.base / "workflow" / "scripts" / f"{rule}.py"
+
+    def code(self, rule: str, *modules: str) -> str:
+        """Fingerprint of a rule's script and of further modules."""
+        return code_fingerprint(self.script(rule), modules)
+
+    def run_code(self, rule: str, wildcards: Any) -> str:
+        """Fingerprint of a rule's script and of the classes a run selects."""
+        run = self.resolved[wildcards.dataset, wildcards.run]
+        modules = [MODELS[run.model].recommender or EXTERNAL_CODE]
+        if run.embedding:
+            modules.append(EMBEDDING_PROVIDERS[run.embedding.provider])
+        return self.code(rule, *modules)

@@ -1,0 +1,156 @@
+"""The configuration: what is wrong is refused by name, before any job starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmseqrec.config import Config, parse_config, parts_of, read_config
+from llmseqrec.config_docs import reference_page, schema_json
+from llmseqrec.errors import InputError
+from tests.conftest import ROOT, tiny_content
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    """The tiny configuration, with values at dotted keys replaced."""
+    made = tiny_content(Path("raw"))
+    made["embeddings"] = {"minilm": {}}
+    made["reductions"] = {"whitened": {"method": "pca_whitening"}}
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        target: Any = made
+        for step in path:
+            target = target[int(step)] if isinstance(target, list) else target[step]
+        target[last] = value
+    return made
+
+
+def run(**fields: Any) -> dict[str, Any]:
+    return {"display": "A run", **fields}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, r"config: sedes: unknown key"),
+        ({"datasets__tiny__colums": {}}, r"datasets\.tiny\.colums: unknown key"),
+        ({"datasets__tiny__splits__temporal__fold": 2}, r"temporal\.fold: unknown key"),
+        (
+            {"datasets__tiny__format": "amazn"},
+            r"datasets\.tiny\.format: unknown format 'amazn'; known",
+        ),
+        ({"datasets__tiny__core": {"mode": "twice"}}, r"datasets\.tiny\.core\.mode: "),
+        ({"runs__x": run(model="most_populer")}, r"runs\.x: unknown model 'most_populer'; known: "),
+        ({"runs__x": run(model="sknn", embeding="minilm")}, r"runs\.x\.embeding: unknown key"),
+        (
+            {"runs__x": run(model="sknn", parameters={"neighbours": 5})},
+            r"runs\.x: parameters\.neighbours is unknown; sknn has \[",
+        ),
+        (
+            {"runs__x": run(model="sknn", parameters={"k": "many"})},
+            r"runs\.x: parameters\.k: Input should be a valid integer",
+        ),
+        (
+            {"runs__x": run(model="sknn", parameters={"k": 0})},
+            r"runs\.x: parameters\.k: Input should be greater than or equal to 1",
+        ),
+        ({"runs__x": run(model="external")}, r"runs\.x: parameters\.path: required key is missing"),
+        ({"runs__x": run(model="llm_seq_sim")}, r"runs\.x: model llm_seq_sim needs an embedding"),
+        (
+            {"runs__x": run(model="llm_seq_sim", embedding="ada")},
+            r"runs\.x\.embedding: 'ada' is not defined; defined: minilm",
+        ),
+        (
+            {"runs__x": run(model="llm_seq_sim", embedding="minilm", reduction="pca")},
+            r"runs\.x\.reduction: 'pca' is not defined; defined: whitened",
+        ),
+        ({"runs__V-SKNN": run(model="sknn")}, r"runs\.V-SKNN.*: String should match pattern"),
+        ({"runs__test": run(model="sknn")}, r"runs\.test: a run cannot have the name of a folder"),
+        ({"embeddings__minilm": {"provider": "opnai"}}, r"unknown provider 'opnai'; known: "),
+        ({"reductions__whitened": {"method": "tsne"}}, r"unknown method 'tsne'; known: "),
+        ({"reductions__whitened__power": 2}, r"reductions\.whitened\.power: .*less than or equal"),
+        (
+            {"experiments__0__dataset": "tinny"},
+            r"experiments\[0\]\.dataset: 'tinny' is not defined",
+        ),
+        ({"experiments__0__split": "loo"}, r"experiments\[0\]\.split: 'loo' is not defined"),
+        ({"experiments__0__runs": ["knn"]}, r"experiments\[0\]\.runs: 'knn' is not defined"),
+        ({"experiments__0__parts": ["fold4"]}, r"experiments\[0\]\.parts: 'fold4' is not defined"),
+        ({"experiments": []}, r"experiments: List should have at least 1 item"),
+        ({"only": ["beuty"]}, r"only: 'beuty' is not defined; defined: tiny"),
+        ({"comparisons": [["v_sknn", "sknn"]]}, r"comparisons\[0\]: 'sknn' is not defined"),
+        ({"cutoffs": [10, 20]}, r"cutoffs: 20 is beyond top_k 5"),
+        ({"cutoffs": [0, 5]}, r"cutoffs\.0: Input should be greater than 0"),
+        ({"seeds": [-1]}, r"seeds\.0: Input should be greater than or equal to 0"),
+        ({"seeds": []}, r"seeds: List should have at least 1 item"),
+    ],
+)
+def test_mistakes_are_refused_by_name_in_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        parse_config(content(**changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_several_mistakes_are_counted() -> None:
+    with pytest.raises(InputError, match=r"unknown key \(and 1 more\)"):
+        parse_config(content(first=1, second=2))
+
+
+def test_a_missing_section_is_named() -> None:
+    made = content()
+    del made["datasets"]
+    with pytest.raises(InputError, match="datasets: required key is missing"):
+        parse_config(made)
+
+
+def test_folds_are_parts_of_temporal_splits_only() -> None:
+    splits = parse_config(content()).datasets["tiny"].splits
+    assert parts_of(splits["temporal"]) == ["fold1", "fold2", "fold3", "full"]
+    assert parts_of(splits["leave_one_out"]) == ["full"]
+    changes = {"experiments__0__split": "leave_one_out", "experiments__0__parts": ["fold1"]}
+    with pytest.raises(InputError, match="'fold1' is not defined; defined: full"):
+        parse_config(content(**changes))
+
+
+def test_only_chooses_experiments() -> None:
+    config = parse_config(content(only=["tiny"]))
+    assert [experiment.dataset for experiment in config.chosen] == ["tiny"]
+
+
+def test_only_needs_a_dataset_of_an_experiment() -> None:
+    idle = tiny_content(Path("raw"))["datasets"]["tiny"]
+    with pytest.raises(InputError, match="only: 'idle' is not defined; defined: tiny"):
+        parse_config(content(datasets__idle=idle, only=["idle"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("runs: [", "not valid YAML"), ("", "required key is missing"), ("- 1\n", "valid dictionary")],
+)
+def test_a_broken_file_is_named(text: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"c\.yaml: .*{reason}") as caught:
+        read_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"absent\.yaml: no such file"):
+        read_config(tmp_path / "absent.yaml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_config(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"display: caf\xe9")
+    with pytest.raises(InputError, match=r"latin\.yaml: cannot be read"):
+        read_config(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    assert isinstance(read_config(path), Config)
+
+
+def test_reference_and_schema_are_in_step_with_the_code() -> None:
+    folder = ROOT / "config"
+    assert (folder / "config.schema.json").read_text("utf-8") == schema_json(), "run `make docs`"
+    assert (folder / "README.md").read_text("utf-8") == reference_page(), "run `make docs`"

@@ -1,0 +1,144 @@
+"""Tables and files between jobs: checked when written, and never half-written."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmseqrec.contracts import (
+    INTERACTIONS,
+    ITEMS,
+    RECOMMENDATIONS,
+    SESSIONS,
+    TableContract,
+    atomic_path,
+    read_json,
+    read_table,
+    write_array,
+    write_json,
+    write_table,
+    write_text,
+)
+from llmseqrec.errors import InputError
+
+
+def interactions(**changes: list) -> pd.DataFrame:
+    columns = {"session_id": [0, 0, 1], "position": [0, 1, 0], "item_id": [4, 5, 4]}
+    return pd.DataFrame(columns | changes).astype("int32")
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_table_comes_back_with_the_types_of_its_contract(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "interactions.parquet"
+    frame = interactions().assign(timestamp=np.array([5, 5, 9], dtype=np.int64))
+    write_table(frame, path, INTERACTIONS)
+    pd.testing.assert_frame_equal(read_table(path, INTERACTIONS), frame)
+    assert pq.read_schema(path).field("timestamp").type == pa.int64()
+
+
+def test_wider_integers_are_narrowed_and_never_wrapped(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    write_table(interactions().astype("int64"), path, INTERACTIONS)
+    assert read_table(path, INTERACTIONS)["item_id"].dtype == np.int32
+    with pytest.raises((pa.ArrowInvalid, OverflowError)):
+        write_table(interactions().astype("int64") + 2**40, tmp_path / "y.parquet", INTERACTIONS)
+    assert files_in(tmp_path) == ["x.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "problem"),
+    [
+        (interactions().drop(columns="item_id"), "missing columns"),
+        (interactions().assign(price=1.0), "extra columns"),
+        (interactions(position=[0, 0, 0]), "repeated key"),
+        (interactions(session_id=[1, 1, 0]), "do not ascend"),
+        (interactions(position=[1, 0, 0]), "do not ascend"),
+    ],
+)
+def test_a_broken_contract_writes_nothing(
+    frame: pd.DataFrame, problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        write_table(frame, tmp_path / "interactions.parquet", INTERACTIONS)
+    assert files_in(tmp_path) == []
+
+
+def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"session_id": range(3), "source_id": list("cab")})
+    write_table(frame, tmp_path / "a.parquet", SESSIONS)
+    frame.index = pd.Index([7, 8, 9], name="other")
+    frame["source_id"] = frame["source_id"].astype(object)
+    write_table(frame, tmp_path / "b.parquet", SESSIONS)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("columns", [None, ["item_id"]])
+def test_reading_another_table_names_file_and_columns(
+    columns: list[str] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "sessions.parquet"
+    write_table(pd.DataFrame({"session_id": [0], "source_id": ["a"]}), path, SESSIONS)
+    with pytest.raises(InputError, match=r"sessions\.parquet: lacks the columns .*item_id"):
+        read_table(path, ITEMS, columns)
+
+
+def test_only_the_asked_columns_are_read(tmp_path: Path) -> None:
+    write_table(interactions(), tmp_path / "i.parquet", INTERACTIONS)
+    assert list(read_table(tmp_path / "i.parquet", INTERACTIONS, ["item_id"])) == ["item_id"]
+
+
+def test_empty_tables_are_tables(tmp_path: Path) -> None:
+    frame = pd.DataFrame({name: [] for name in ("session_id", "rank", "item_id", "score")})
+    write_table(frame, tmp_path / "r.parquet", RECOMMENDATIONS)
+    assert len(read_table(tmp_path / "r.parquet", RECOMMENDATIONS)) == 0
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "notes.txt"
+    write_text("old", target)
+    with pytest.raises(UnicodeEncodeError):
+        write_text("half of the n" + "\ud800", target)
+    assert target.read_text() == "old"
+    assert files_in(tmp_path) == ["notes.txt"]
+
+
+def test_the_target_appears_only_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "notes.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("new")
+        assert not target.exists()
+        assert temporary.parent == target.parent  # a rename within one file system
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == (tmp_path / "a").stat().st_mode & 0o666
+
+
+def test_json_does_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:
+    write_json({"b": np.float64(0.5), "a": {"d": 1, "c": [np.int32(2)]}}, tmp_path / "1.json")
+    write_json({"a": {"c": [2], "d": 1}, "b": 0.5}, tmp_path / "2.json")
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
+    assert read_json(tmp_path / "1.json") == {"a": {"c": [2], "d": 1}, "b": 0.5}
+
+
+def test_arrays_can_be_memory_mapped(tmp_path: Path) -> None:
+    array = np.arange(12).reshape(3, 4)[:, ::2]
+    write_array(array, tmp_path / "a.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), array)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8))
+def test_order_is_that_of_tuples(rows: list[tuple[int, int]]) -> None:
+    contract = TableContract({"a": pa.int32(), "b": pa.int32()}, sorted_by=("a", "b"))
+    frame = pd.DataFrame(rows, columns=["a", "b"], dtype="int32")
+    if rows == sorted(rows):
+        contract.check_rows(frame)
+    else:
+        with pytest.raises(ValueError, match="ascend"):
+            contract.check_rows(frame)

@@ -1,0 +1,138 @@
+"""Finished runs gathered over seeds, and compared session by session."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from llmseqrec.contracts import COMPARISON, write_json, write_table
+from llmseqrec.sessions import Prompts, Sessions
+from llmseqrec.summary import (
+    compare_runs,
+    gather,
+    label_of,
+    last_item_counts,
+    popularity_table,
+    run_result,
+    session_means,
+)
+
+N = 60
+
+
+def write_run(folder: Path, hits: np.ndarray, ids: range = range(N)) -> str:
+    table = pd.DataFrame({"session_id": ids, "hr@20": hits, "ndcg@20": hits / 2})
+    folder.mkdir(parents=True)
+    table.to_parquet(folder / "per_session.test.parquet")
+    means = {"hr@20": float(hits.mean()), "ndcg@20": float(hits.mean() / 2)}
+    write_json({"metrics": means, "sessions_dropped": N - len(hits)}, folder / "metrics.test.json")
+    return str(folder)
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> list[str]:
+    hits = np.arange(N) % 2
+    return [write_run(tmp_path / "seed1", hits), write_run(tmp_path / "seed2", 1 - hits)]
+
+
+def test_session_values_are_means_over_seeds(seeds: list[str]) -> None:
+    means = session_means(seeds)
+    assert means.index.tolist() == list(range(N))
+    assert (means["hr@20"] == 0.5).all()
+    assert session_means(seeds[:1])["hr@20"].tolist() == [n % 2 for n in range(N)]
+
+
+def test_a_result_holds_seeds_intervals_and_notes(seeds: list[str], tmp_path: Path) -> None:
+    write_json({"metrics": [{"hr@20": 0.1}], "refitted": True}, tmp_path / "ties.json")
+    result = run_result("A", seeds[:1], tmp_path / "ties.json", None)
+    low, high = result.intervals["hr@20"]
+    assert low < 0.5 < high
+    assert result.per_seed == [{"hr@20": 0.5, "ndcg@20": 0.25}]
+    assert result.ties is not None
+    assert result.ties.refitted
+    assert result.note == ""
+    assert result == run_result("A", seeds[:1], tmp_path / "ties.json", None)
+    dropped = write_run(tmp_path / "dropped", np.ones(50), range(50))
+    assert run_result("B", [dropped], None, None).note == "10 sessions without a list dropped"
+
+
+def test_comparison_pairs_sessions_and_adjusts_within_a_metric(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    base = rng.integers(0, 2, N)
+    better = np.maximum(base, rng.integers(0, 2, N))
+    folders = {
+        "base": [write_run(tmp_path / "base", base)],
+        "better": [write_run(tmp_path / "better", better)],
+        # The same values in another order of sessions: pairing is by id.
+        "same": [write_run(tmp_path / "same", base[::-1], range(N - 1, -1, -1))],  # type: ignore[arg-type]
+    }
+    pairs = [("same", "base"), ("better", "base")]
+    table = compare_runs(folders, pairs)
+    found = table.set_index(["metric", "run_a"])
+    assert found.loc[("hr@20", "better"), "difference"] == pytest.approx((better - base).mean())
+    assert found.loc[("hr@20", "better"), "p"] < 0.01
+    assert found.loc[("hr@20", "better"), "p_adjusted"] == pytest.approx(
+        2 * found.loc[("hr@20", "better"), "p"]
+    )
+    assert found.loc[("hr@20", "same"), "difference"] == 0
+    assert found.loc[("hr@20", "same"), "p_adjusted"] == 1
+    pd.testing.assert_frame_equal(table, compare_runs(folders, pairs[::-1]))
+    write_table(table, tmp_path / "comparison.parquet", COMPARISON)
+
+
+def test_only_sessions_of_both_runs_are_compared(tmp_path: Path) -> None:
+    folders = {
+        "all": [write_run(tmp_path / "all", np.ones(N))],
+        "half": [write_run(tmp_path / "half", np.ones(30), range(30))],
+    }
+    assert (compare_runs(folders, [("all", "half")])["difference"] == 0).all()
+
+
+def test_no_pairs_no_rows(tmp_path: Path) -> None:
+    write_table(compare_runs({}, []), tmp_path / "comparison.parquet", COMPARISON)
+
+
+def test_gathered_runs_are_done_or_have_a_reason(seeds: list[str]) -> None:
+    runs = {
+        "a": {"display": "A", "row": "A", "folders": seeds, "ties": None},
+        "b": {"display": "B", "row": None, "reason": "no file b.csv"},
+    }
+    done, missing, published = gather(runs, None)
+    assert [result.display for result in done] == ["A"]
+    assert done[0].published_row is None  # without a published table no row is named
+    assert [(run.display, run.reason) for run in missing] == [("B", "no file b.csv")]
+    assert published is None
+
+
+def test_label_tells_what_was_measured_on(tmp_path: Path) -> None:
+    counts = {"protocol": "temporal", "test_sessions": 9, "data_hash": "abc"}
+    write_json(counts, tmp_path / "statistics.json")
+    dataset = {"display": "Sample", "synthetic": True}
+    label = label_of(dataset, "temporal", tmp_path / "statistics.json", [1, 2])
+    assert "synthetic data" in str(label)
+    assert "9 test sessions" in str(label)
+
+
+def test_popularity_is_that_of_the_last_prompt_item_in_training() -> None:
+    train = Sessions(np.array([0, 4]), np.array([0, 1, 1, 2], dtype=np.int32), np.array([0]))
+    prompts = Sessions(np.array([0, 2, 3]), np.array([0, 1, 5], dtype=np.int32), np.array([8, 9]))
+    counts = last_item_counts(prompts, train)
+    assert counts.to_dict() == {8: 2, 9: 0}
+
+
+def test_popularity_table_pairs_hits_with_sessions(tmp_path: Path, seeds: list[str]) -> None:
+    items = np.array([0] * 30 + [1] * 30, dtype=np.int32)
+    ids = np.arange(N, dtype=np.int32)
+    Prompts(Sessions(np.arange(N + 1), items, ids), items).save(tmp_path / "test")
+    Sessions(np.array([0, 9]), np.array([0] * 8 + [1], dtype=np.int32), ids[:1]).save(
+        tmp_path / "train"
+    )
+    hits = (items == 0).astype(float)
+    runs = {
+        "a": {"display": "A", "folders": [write_run(tmp_path / "a", hits)]},
+        "b": {"display": "B", "reason": "not here"},
+    }
+    table = popularity_table(runs, tmp_path / "test", tmp_path / "train", 20)
+    assert set(table["model"]) == {"A"}
+    assert table.sort_values("lowest")["hit_rate"].tolist() == [0.0, 1.0]
