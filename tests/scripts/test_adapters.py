@@ -224,7 +224,7 @@ def test_recommend_and_evaluate(tiny: Tiny, tmp_path: Path) -> None:
 
 
 def test_tie_sensitivity(tiny: Tiny, tmp_path: Path) -> None:
-    target = tmp_path / "tie_sensitivity.json"
+    target = tmp_path / "temporal" / "full" / "most_popular" / "tie_sensitivity.json"
     run_script(
         "tie_sensitivity",
         tmp_path,
@@ -245,6 +245,9 @@ def test_tie_sensitivity(tiny: Tiny, tmp_path: Path) -> None:
         },
     )
     assert len(read_json(target)["metrics"]) == 2
+    ledger = (tmp_path / "temporal" / "test_ledger.csv").read_text().splitlines()
+    assert ledger[1].startswith("most_popular,1,")
+    assert ledger[1].split(",")[3] == "2"  # looks
 
 
 def external(tiny: Tiny, root: Path, lists: Path) -> Path:

@@ -106,12 +106,13 @@ def test_gathered_runs_are_done_or_have_a_reason(seeds: list[str]) -> None:
 
 
 def test_label_tells_what_was_measured_on(tmp_path: Path) -> None:
-    counts = {"protocol": "temporal", "test_sessions": 9, "data_hash": "abc"}
+    counts = {"test_sessions": 9, "data_hash": "abc"}
     write_json(counts, tmp_path / "statistics.json")
-    dataset = {"display": "Sample", "synthetic": True}
-    label = label_of(dataset, "temporal", tmp_path / "statistics.json", [1, 2])
+    dataset = {"display": "Sample", "synthetic": True, "protocol": "temporal"}
+    label = label_of(dataset, "temporal", str(tmp_path / "statistics.json"), [1, 2])
     assert "synthetic data" in str(label)
     assert "9 test sessions" in str(label)
+    assert "no data" in str(label_of(dataset, "temporal", None, [1, 2]))
 
 
 def test_popularity_is_that_of_the_last_prompt_item_in_training() -> None:

@@ -16,8 +16,7 @@ with job(snakemake.log[0]):
     run = ResolvedRun.model_validate(params.run)
     identity = Identity(params.seed, params.device, params.code)
     found = tie_sensitivity(run, RunFiles.of(snakemake.input), study, identity)
-    ledger = folder / snakemake.wildcards.split / "test_ledger.csv"
-    note_test_look(
-        ledger, snakemake.wildcards.run, params.seed, digest(params.run), params.shuffles
-    )
-    write_json(found, snakemake.output[0])
+    target = Path(snakemake.output[0])
+    ledger = target.parents[2] / "test_ledger.csv"
+    note_test_look(ledger, target.parent.name, params.seed, digest(params.run), params.shuffles)
+    write_json(found, target)

@@ -116,7 +116,7 @@ def evaluate(
         InputError: no session, lists and targets of different lengths, or a cut-off below 1.
     """
     _check(lists, targets, cutoffs)
-    clean = _clean(lists[:, : max(cutoffs)], targets, len(counts.counts))
+    clean = _clean(lists, targets, len(counts.counts))
     per_session: dict[str, FloatArray] = {}
     coverage: dict[str, float] = {}
     for k in cutoffs:
@@ -183,7 +183,7 @@ def _clean(lists: IntArray, targets: IntArray, n_known: int) -> _Lists:
         items=items,
         kept=kept,
         hits=hits,
-        ranks=np.cumsum(kept | (items < 0), axis=0, dtype=np.int32),
+        ranks=np.cumsum(kept | _gaps(items), axis=0, dtype=np.int32),
         slots=_slots(items, kept, n_known),
         n_targets=np.count_nonzero(is_target, axis=0),
         target_slots=_slots(truths, is_target, n_known),
@@ -196,6 +196,12 @@ def _first_ones(items: IntArray) -> BoolArray:
     for row in range(1, len(items)):
         first[row] &= (items[:row] != items[row]).all(axis=0)
     return first
+
+
+def _gaps(items: IntArray) -> BoolArray:
+    """(k, n) true where no item is known, but one is further down."""
+    below = np.logical_or.accumulate(items[::-1] >= 0, axis=0)[::-1]
+    return (items < 0) & below
 
 
 def _slots(items: IntArray, wanted: BoolArray, n_known: int) -> IntArray:
@@ -249,7 +255,7 @@ def _lengths(clean: _Lists, k: int) -> IntArray:
     """(n,) places of each list cut at k and cleaned, up to its last item."""
     if not len(clean.ranks):
         return np.zeros(clean.ranks.shape[1], dtype=np.int32)
-    lengths: IntArray = np.max(clean.ranks[:k] * clean.kept[:k], axis=0)
+    lengths: IntArray = clean.ranks[min(k, len(clean.ranks)) - 1]
     return lengths
 
 
