@@ -187,6 +187,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
         read({"interactions": path})
     with pytest.raises(InputError, match=r"interactions.csv: lacks the column 'session_id'"):
         read_text(tmp_path, "")
+    with pytest.raises(InputError, match=r"interactions.csv: the file is empty"):
+        read_text(tmp_path, "session_id,item_id,timestamp\n")
 
 
 def test_real_movielens_with_times_missing(real_data: Path) -> None:

@@ -112,42 +112,40 @@ def test_a_game_described_twice_differently_is_refused(tmp_path: Path) -> None:
         read(write(tmp_path, games=games))
 
 
-def test_real_counts(real_data: Path) -> None:
+@pytest.fixture(scope="module")
+def real(real_data: Path) -> RawData:
     folder = real_data / "steam"
-    files = {
-        "games": folder / "steam_games.json.gz",
-        "reviews": folder / "steam_reviews_v1_dated.json.gz",
-    }
-    raw = read(files)
-    assert raw.report.counts["games_without_metadata"] == 3_309
-    assert raw.report.counts["games_repeated"] == 1
-    assert len(raw.items) == 28_825
-    assert raw.items["class"].nunique() == 841
-    assert raw.items["tags"].map("_".join).nunique() == 11_773
-    unique = deduplicate_pairs(raw.interactions)
+    reviews = folder / "steam_reviews_v1_dated.json.gz"
+    return read({"games": folder / "steam_games.json.gz", "reviews": reviews})
+
+
+def test_real_counts(real: RawData) -> None:
+    assert real.report.counts["games_without_metadata"] == 3_309
+    assert real.report.counts["games_repeated"] == 1
+    assert len(real.items) == 28_825
+    assert real.items["class"].nunique() == 841
+    assert real.items["tags"].map("_".join).nunique() == 11_773
+    unique = deduplicate_pairs(real.interactions)
     assert len(unique) == 40_956
     core, _ = p_core(unique, 5, "iterative")
     counts = (len(core), core["session"].nunique(), core["item"].nunique())
     assert counts == (5_588, 973, 272)
 
 
-def test_undated_real_reviews_are_left_out_not_malformed(real_data: Path) -> None:
-    folder = real_data / "steam"
-    files = {
-        "games": folder / "steam_games.json.gz",
-        "reviews": folder / "steam_reviews_v1_undated.json.gz",
-    }
-    report = read(files).report
+def test_undated_real_reviews_are_left_out_not_malformed(real_data: Path, tmp_path: Path) -> None:
+    files = write(tmp_path)
+    report = read(
+        files | {"reviews": real_data / "steam" / "steam_reviews_v1_undated.json.gz"}
+    ).report
     assert report.counts["reviews_without_date"] == report.lines["reviews"] == 10_091
     assert report.n_malformed == 0
 
 
-def test_real_titles_classes_and_tags_equal_the_reference(real_data: Path) -> None:
-    folder = real_data / "steam"
-    reviews = folder / "steam_reviews_v1_undated.json.gz"
-    items = read({"games": folder / "steam_games.json.gz", "reviews": reviews}).items
+def test_real_titles_classes_and_tags_equal_the_reference(real: RawData, real_data: Path) -> None:
+    items = real.items
     ours = set(zip(items["title"], items["class"], items["tags"].map("_".join), strict=True))
-    theirs = pd.read_csv(folder / "dhr_item_metadata.csv.gz", keep_default_na=False)
+    path = real_data / "steam" / "dhr_item_metadata.csv.gz"
+    theirs = pd.read_csv(path, keep_default_na=False)
     rows = list(zip(theirs["Name"], theirs["Category"], theirs["Tag"], strict=True))
     assert len(rows) == 11_784
     assert set(rows) <= ours

@@ -1,7 +1,8 @@
 """CSV or parquet tables with configurable column names: how a private dataset comes in.
 
-Roles of the files: `interactions` and, optionally, `items`. Without an items file the title and the
-category of an item are taken from its first interaction that has them.
+Roles of the files: `interactions` and, optionally, `items` (a table too) or `movies` (MovieLens'
+own file of titles and genres). Without either the title and the category of an item are taken from
+its first interaction that has them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llmseqrec.config import Columns, Dataset
-from llmseqrec.data.raw import RawData, class_of, report, source_of, with_missing_items
+from llmseqrec.data.movielens import read_movies
+from llmseqrec.data.raw import RawData, Tally, class_of, report, source_of, with_missing_items
 from llmseqrec.data.tables import Table, read_table
 from llmseqrec.errors import InputError
 
@@ -36,19 +38,23 @@ def read(dataset: Dataset, files: Mapping[str, Path]) -> RawData:
         InputError: a column is absent, too many rows are malformed, or an item has two rows.
     """
     columns = dataset.columns or Columns()
-    described_apart = "items" in files
+    described_apart = "items" in files or "movies" in files
     wanted = _interaction_columns(columns, dataset.keep_text, described_apart)
     source = source_of(dataset, files, "interactions")
     table = read_table(source, wanted, columns.list_separator)
     counts: Counter[str] = Counter()
     rows = _interactions(table, counts)
     tallies = {"interactions": table.tally}
-    if described_apart:
-        table = _read_items(dataset, files, columns)
-        tallies["items"] = table.tally
+    if "movies" in files:
+        tallies["movies"] = Tally(source_of(dataset, files, "movies"))
+        described = read_movies(tallies["movies"])
+    else:
+        if described_apart:
+            table = _read_items(dataset, files, columns)
+            tallies["items"] = table.tally
+        described = _items(table.frame, columns)
     for tally in tallies.values():
         tally.check(dataset.malformed_share)
-    described = _items(table.frame, columns)
     items = with_missing_items(described, rows["item"].cat.categories)
     counts["items_without_metadata"] = len(items) - len(described)
     return RawData(rows, items, report(tallies, counts))

@@ -42,7 +42,7 @@ def read(dataset: Dataset, files: Mapping[str, Path]) -> RawData:
     interactions = _read_ratings(ratings)
     ratings.check(dataset.malformed_share)
     movies = Tally(source_of(dataset, files, "movies"))
-    described = _read_movies(movies)
+    described = read_movies(movies)
     movies.check(dataset.malformed_share)
     items = with_missing_items(described, interactions["item"].cat.categories)
     counts = {"items_without_metadata": len(items) - len(described)}
@@ -76,7 +76,8 @@ def _read_ratings(tally: Tally) -> pd.DataFrame:
     )
 
 
-def _read_movies(tally: Tally) -> pd.DataFrame:
+def read_movies(tally: Tally) -> pd.DataFrame:
+    """Title, genres and class of every movie of a file, whose lines the tally counts."""
     rows, numbers = [], []
     for number, line in read_lines(tally.source):
         tally.lines = number
