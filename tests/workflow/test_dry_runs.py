@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -37,3 +38,21 @@ def test_documented_dataset_configuration_is_valid(tmp_path: Path) -> None:
     path.write_text(block)
     assert read_config(path).datasets["mine"].format == "csv"
     assert yaml.safe_load(block)["runs"]["v_sknn"]["model"] == "sknn"
+
+
+def test_runs_without_their_data_stand_in_the_table_with_the_reason(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    board = "results/tables/leaderboard.delivery_hero.temporal"
+    done = run(folder, f"{board}.html")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(folder / f"{board}.csv").set_index("model")
+    row = table.loc["V-SKNN"]
+    assert (row["status"], row["note"]) == ("not run", "not run: private data: set raw_dir")
+    assert table.loc["SKNN", "ndcg@20_published"] == 0.113
+
+
+def test_strict_stops_at_a_run_that_cannot_be_done(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    done = run(folder, "--dry-run", "--config", "strict=true")
+    assert done.returncode != 0
+    assert "strict: most_popular on delivery_hero, temporal cannot run" in done.stdout + done.stderr
