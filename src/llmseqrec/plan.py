@@ -212,10 +212,10 @@ class Plan:
         template = self.config.runs[wildcards.run].parameters["path"]
         return str(external_path(template, wildcards.dataset, wildcards.split))
 
-    def statistics_file(self, wildcards: Any) -> list[str]:
+    def statistics_file(self, wildcards: Any) -> str | list[str]:
         """Counts of a split, where its dataset can be had."""
         pair = (wildcards.dataset, wildcards.split)
-        return [f"results/{'/'.join(pair)}/statistics.json"] if self.runs_of(*pair) else []
+        return f"results/{'/'.join(pair)}/statistics.json" if self.runs_of(*pair) else []
 
     def table_files(self) -> list[str]:
         """One file of every table."""

@@ -54,17 +54,27 @@ def mean_interval(
         InputError: no session, a level outside (0, 1) or no draw.
     """
     _check(values, level, draws)
-    # A resample is how often each value occurs: sessions of equal value are drawn together.
-    distinct, counts = np.unique(values, return_counts=True)
-    shares = counts / len(values)
-    means = np.concatenate(
-        [
-            rng.multinomial(len(values), shares, size=size) @ distinct / len(values)
-            for size in _portions(draws, len(distinct))
-        ]
-    )
+    means = _resampled_means(np.asarray(values, dtype=np.float64), rng, draws)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _resampled_means(values: FloatArray, rng: np.random.Generator, draws: int) -> FloatArray:
+    """(draws,) means of as many values, drawn with replacement."""
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if 10 * len(distinct) < n:
+        # A resample is how often each value occurs: sessions of equal value are drawn together.
+        parts = (
+            rng.multinomial(n, counts / n, size=size) @ distinct
+            for size in _portions(draws, len(distinct))
+        )
+    else:
+        parts = (
+            values[rng.integers(n, size=(size, n), dtype=np.int32)].sum(axis=1)
+            for size in _portions(draws, n)
+        )
+    return np.concatenate([part / n for part in parts])
 
 
 def paired_p_value(differences: FloatArray, rng: np.random.Generator, draws: int = 10_000) -> float:
