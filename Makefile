@@ -33,12 +33,14 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 			--no-deps --require-hashes -r requirements.lock \
 		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"; }
+	@$(BIN)/python -c 'import pathlib, site; \
+		pathlib.Path(site.getsitepackages()[0], "llmseqrec.pth").write_text(str(pathlib.Path("src").resolve()))'
 	@cp requirements.lock $@
 
 quickstart: setup
 	@$(SNAKEMAKE) $(QUICKSTART) --quiet rules
 	@$(SNAKEMAKE) $(QUICKSTART) --quiet all --report results/report.html
-	@PYTHONPATH=src $(BIN)/python -m llmseqrec show config/quickstart.yaml
+	@$(BIN)/python -m llmseqrec show config/quickstart.yaml
 
 lint: setup
 	$(BIN)/ruff check .
@@ -59,7 +61,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 docs: setup
-	PYTHONPATH=src $(BIN)/python -m llmseqrec.config_docs config
+	$(BIN)/python -m llmseqrec.config_docs config
 
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools

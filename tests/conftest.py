@@ -2,6 +2,11 @@
 
 import logging
 import os
+
+# Small work on several threads is slower than on one, most of all on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# ruff: isort: split
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -39,7 +39,8 @@ def show_results(config: Config, results: Path) -> None:
         raise InputError(f"{results / 'tables'}: no leaderboard yet; run snakemake first")
     for board in boards:
         print(board.read_text(encoding="utf-8"))
-    print(f"report   {results / 'report.html'}")
+    if (results / "report.html").is_file():
+        print(f"report   {results / 'report.html'}")
     print(f"tables   {results / 'tables'}")
     for dataset, split in pairs:
         for figure in sorted((results / "figures").glob(f"*.{dataset}.{split}.png")):

@@ -242,8 +242,14 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _known_names(self) -> Config:
+        displays: dict[str, str] = {}
         for name, run in self.runs.items():
             where = f"runs.{name}"
+            if run.display in displays:
+                raise ValueError(
+                    f"{where}.display: {run.display!r} is runs.{displays[run.display]}'s"
+                )
+            displays[run.display] = name
             if name in ("train", "valid", "test"):
                 raise ValueError(f"{where}: a run cannot have the name of a folder of prompts")
             _defined(run.embedding, self.embeddings, f"{where}.embedding")
@@ -273,6 +279,9 @@ class Config(Strict):
         known = parts_of(splits[experiment.split])
         for part in experiment.parts:
             _defined(part, known, f"{where}.parts")
+        for run in experiment.runs:
+            if MODELS[self.runs[run].model].recommender is None and experiment.parts != ["full"]:
+                raise ValueError(f"{where}.parts: {run} is external and can only be of full")
 
 
 def parts_of(split: Temporal | LeaveOneOut) -> list[str]:

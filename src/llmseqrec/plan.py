@@ -22,7 +22,7 @@ from llmseqrec.resolve import (
     run_need,
 )
 
-EXTERNAL_CODE = "llmseqrec.evaluation.external"
+EXTERNAL_CODE = "llmseqrec.imported"
 # What of a dataset's configuration does not decide its prepared tables.
 BESIDE_TABLES = {"display", "splits", "published", "borrows", "template", "raw_dir", "private"}
 
@@ -46,6 +46,8 @@ class Plan:
         self.config = config
         self.base = base
         self.published = base / "config" / "published"
+        for dataset in {e.dataset for e in config.chosen}:
+            self.published_of(dataset)  # refused now, not when a table is built
         pairs = dict.fromkeys((e.dataset, run) for e in config.chosen for run in e.runs)
         self.resolved: dict[tuple[str, str], ResolvedRun] = {
             pair: resolve_run(config, *pair, self.published) for pair in pairs
@@ -57,7 +59,7 @@ class Plan:
         for e in self.config.chosen:
             missing = dataset_need(e.dataset, self.config.datasets[e.dataset])
             for run in e.runs:
-                reason = missing or run_need(self.config, e.dataset, run, e.split)
+                reason = missing or run_need(self.config, self.resolved, (e.dataset, e.split, run))
                 if reason:
                     reasons[e.dataset, e.split, run] = reason
         if reasons and self.config.strict:
@@ -172,10 +174,13 @@ class Plan:
         ]
 
     def raw_files(self, wildcards: Any) -> dict[str, str]:
-        """Path of each raw file of a dataset, by role."""
+        """Path of each raw file of a dataset, by "raw_" and its role.
+
+        The prefix is there because Snakemake keeps names such as `items` for itself.
+        """
         dataset = self.config.datasets[wildcards.dataset]
         folder = dataset.raw_dir or Path("resources") / wildcards.dataset
-        return {role: str(folder / raw.name) for role, raw in dataset.raw.items()}
+        return {f"raw_{role}": str(folder / raw.name) for role, raw in dataset.raw.items()}
 
     def raw_file(self, wildcards: Any) -> RawFile:
         """The configuration of one raw file, by its name."""
@@ -218,18 +223,24 @@ class Plan:
         return f"results/{'/'.join(pair)}/statistics.json" if self.runs_of(*pair) else []
 
     def table_files(self) -> list[str]:
-        """One file of every table."""
+        """Every file of every table."""
         pairs = self.done_experiments()
-        files = [f"results/tables/leaderboard.{d}.{s}.html" for d, s in self.experiments()]
-        files += [
-            f"results/tables/comparison.{d}.{s}.html" for d, s in pairs if self.comparisons_of(d, s)
-        ]
-        return [*files, "results/tables/datasets.html"] if pairs else files
+        stems = [f"leaderboard.{d}.{s}" for d, s in self.experiments()]
+        stems += [f"comparison.{d}.{s}" for d, s in pairs if self.comparisons_of(d, s)]
+        stems += ["datasets"] if pairs else []
+        names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
+        names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
+        names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
+        return [f"results/tables/{name}" for name in names]
 
     def figure_files(self) -> list[str]:
-        """One file of every figure."""
-        pairs, names = self.done_experiments(), ("accuracy", "popularity")
-        return [f"results/figures/{name}.{d}.{s}.png" for d, s in pairs for name in names]
+        """Every file of every figure."""
+        stems = [
+            f"results/figures/{name}.{dataset}.{split}"
+            for dataset, split in self.done_experiments()
+            for name in ("accuracy", "popularity")
+        ]
+        return [f"{stem}.{kind}" for stem in stems for kind in ("pdf", "png")]
 
     # Parameters of jobs
 

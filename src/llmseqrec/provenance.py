@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+import llmseqrec
+
 PACKAGE_ROOT = Path(__file__).resolve().parent
 # What these decide is in the parameters of a job, by value; following them would make a line in the
 # registry rerun everything.
@@ -62,8 +64,11 @@ def code_fingerprint(script: Path | None = None, modules: Iterable[str] = ()) ->
 
 def environment() -> dict[str, str]:
     """Versions of Python, this package and the libraries results depend on."""
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in ("llmseqrec", *REPORTED_PACKAGES):
+    versions = {
+        "llmseqrec": llmseqrec.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }
+    for package in REPORTED_PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

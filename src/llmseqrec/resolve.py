@@ -5,6 +5,7 @@ Light to import: the Snakefile calls this while it is parsed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,26 @@ def dataset_need(name: str, dataset: Dataset) -> str | None:
     return None
 
 
-def run_need(config: Config, dataset: str, name: str, split: str) -> str | None:
-    """Why a run cannot be done here, or None."""
-    run = config.runs[name]
+def run_need(
+    config: Config, resolved: Mapping[tuple[str, str], ResolvedRun], where: tuple[str, str, str]
+) -> str | None:
+    """Why a run cannot be done here, or None.
+
+    Args:
+        config: the configuration.
+        resolved: (dataset, run) to its resolved configuration.
+        where: dataset, split and run.
+    """
+    dataset, split, name = where
+    run, columns = resolved[dataset, name], config.datasets[dataset].columns
     if run.embedding is not None:
-        embedding = config.embeddings[run.embedding]
-        reason: str | None = load(EMBEDDING_PROVIDERS[embedding.provider]).unmet_need(embedding)
+        provider = load(EMBEDDING_PROVIDERS[run.embedding.provider])
+        reason: str | None = provider.unmet_need(run.embedding)
         if reason is not None:
             return reason
+    parameters = parameters_class(run.model)(**run.parameters)
+    if parameters.needs_times and columns is not None and columns.timestamp is None:
+        return "needs time stamps, which the dataset has not (sampling: random does not)"
     if MODELS[run.model].recommender is None:
         path = external_path(run.parameters["path"], dataset, split)
         if not path.is_file():

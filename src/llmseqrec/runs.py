@@ -1,4 +1,4 @@
-"""A run: the steps from training sessions, or from another system's lists, to recommendations."""
+"""A run: the steps from training sessions to recommendations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
     ITEMS,
     RECOMMENDATIONS,
-    SESSIONS,
     read_json,
     read_table,
     write_json,
@@ -23,9 +22,7 @@ from llmseqrec.contracts import (
 from llmseqrec.device import resolve_device
 from llmseqrec.embeddings.item_text import item_texts
 from llmseqrec.errors import InputError
-from llmseqrec.evaluation.external import read_external
 from llmseqrec.models.base import Catalogue, FloatArray, Recommender, Setting
-from llmseqrec.models.parameters import ExternalParameters
 from llmseqrec.provenance import digest, environment, file_digest
 from llmseqrec.reduction.affine import Affine
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
@@ -122,22 +119,6 @@ def recommend_run(
     sessions = read_prompts(prompts).sessions
     items, scores = recommender.recommend(sessions, k)
     return recommendation_table(sessions.session_ids, items, scores)
-
-
-def import_run(
-    run: ResolvedRun, lists: Path, files: RunFiles, identity: Identity, folder: Path
-) -> None:
-    """Map another system's lists to our ids; write recommendations.test.parquet and run.json."""
-    dataset = files.catalogue.parent
-    table, counts = read_external(
-        lists,
-        ExternalParameters(**run.parameters),
-        read_table(dataset / "sessions.parquet", SESSIONS),
-        read_table(files.catalogue, ITEMS),
-    )
-    write_recommendations(table, folder / "recommendations.test.parquet")
-    facts = run_facts(run, files, identity, "cpu")
-    write_json(facts | {"imported": counts}, folder / "run.json")
 
 
 def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity, device: str) -> dict[str, Any]:

@@ -24,10 +24,11 @@ def remove_stale_locks(folder: Path) -> IO[str]:
     alive = (folder / "alive").open("a", encoding="utf-8")
     try:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pass
-    else:
         for marker in (folder / "locks").glob("*.lock"):
             marker.unlink(missing_ok=True)
-    fcntl.flock(alive, fcntl.LOCK_SH)
+        fcntl.flock(alive, fcntl.LOCK_SH)
+    except BlockingIOError:
+        fcntl.flock(alive, fcntl.LOCK_SH)
+    except OSError:  # a file system without kernel locks: leave the markers to Snakemake
+        pass
     return alive

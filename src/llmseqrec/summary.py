@@ -36,14 +36,16 @@ def run_result(
     values = session_means(folders)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     intervals = {str(name): mean_interval(values[name].to_numpy(), rng) for name in values}
-    dropped = metrics[0]["sessions_dropped"]
+    dropped, without = metrics[0]["sessions_dropped"], metrics[0]["sessions_without_list"]
+    note = f"{without} sessions without a list count as misses" if without else ""
+    note = f"{dropped} sessions without a list dropped" if dropped else note
     return RunResult(
         display=display,
         per_seed=[found["metrics"] for found in metrics],
         intervals=intervals,
         ties=_ties(ties),
         published_row=row,
-        note=f"{dropped} sessions without a list dropped" if dropped else "",
+        note=note,
     )
 
 

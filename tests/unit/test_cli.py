@@ -28,6 +28,7 @@ def test_prints_boards_and_where_the_rest_is(
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(f"board of {name}\n")
     (results / "figures").mkdir()
+    (results / "report.html").touch()
     (results / "figures" / "accuracy.tiny.temporal.png").touch()
     assert show(config, results) == 0
     printed = capsys.readouterr()

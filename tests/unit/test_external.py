@@ -83,8 +83,9 @@ def rows_of(*items: str) -> pd.DataFrame:
 def test_unknown_and_repeated_items_are_counted_and_nothing_moves_up(tmp_path: Path) -> None:
     path = csv_of(tmp_path, rows_of("a", "zzz", "a", "b", "c"))
     lists, counts, table = read(path, length=4)
-    assert lists[2] == [2, 0]
-    assert table["rank"].tolist() == [1, 4]  # so that a cut at 3 holds "a" alone
+    assert table["rank"].tolist() == [1, 2, 4]  # so that a cut at 3 holds "a" and the unknown one
+    assert table["item_id"].tolist()[1] > 3  # beyond the catalogue
+    assert len(lists[2]) == 3
     assert (counts["unknown_items"], counts["repeated_items"]) == (1, 1)
 
 

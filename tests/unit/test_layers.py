@@ -123,12 +123,10 @@ HEAVY = {"torch", "sklearn", "openai", "transformers", "sentence_transformers", 
 def test_parsing_a_configuration_loads_nothing_heavy() -> None:
     # What the Snakefile imports and does while it is parsed.
     statement = (
-        "from llmseqrec import config, provenance, registry, resolve\n"
+        "from llmseqrec import config, plan, provenance, registry\n"
         "from pathlib import Path\n"
         f"made = config.read_config(Path({str(ROOT / 'config' / 'quickstart.yaml')!r}))\n"
-        "for name in made.runs:\n"
-        "    resolve.run_need(made, 'sample', name, 'temporal')\n"
-        f"    resolve.resolve_run(made, 'sample', name, Path({str(ROOT / 'config/published')!r}))\n"
+        f"plan.Plan(made, Path({str(ROOT)!r})).table_files()\n"
     )
     assert not HEAVY & loaded_by(statement)
 

@@ -17,11 +17,7 @@ N_ITEMS = 12
 
 def naive(listed: list[int], targets: list[int], counts: list[int], k: int) -> dict[str, float]:
     """One session, word by word after the definitions (study, §7.1.2, and its code)."""
-    while listed and listed[-1] < 0:  # padding; any other -1 is an unknown item in its place
-        listed = listed[:-1]
-    unknown = iter(range(-1, -len(listed) - 1, -1))
-    named = [item if item >= 0 else next(unknown) for item in listed[:k]]
-    clean = list(dict.fromkeys(named))
+    clean = list(dict.fromkeys(item for item in listed[:k] if item >= 0))
     truth = {item for item in targets if item >= 0}
     ranks = [rank for rank, item in enumerate(clean, 1) if item in truth]
     ideal = sum(1 / math.log2(j + 1) for j in range(1, min(len(truth), k) + 1))

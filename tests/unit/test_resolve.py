@@ -97,15 +97,32 @@ def external(path: str) -> Config:
     return config_of({"ext": fields})
 
 
+def lack(config: Config, name: str) -> str | None:
+    split = config.experiments[0].split
+    resolved = {("tiny", name): resolve_run(config, "tiny", name, PUBLISHED)}
+    return run_need(config, resolved, ("tiny", split, name))
+
+
 def test_what_a_run_lacks(tmp_path: Path) -> None:
     lost = {"display": "Sim", "model": "llm_seq_sim", "embedding": "lost"}
-    assert "no/such-model" in (run_need(config_of({"sim": lost}), "tiny", "sim", "temporal") or "")
-    assert run_need(config_of(), "tiny", "v_sknn", "temporal") is None
+    assert "no/such-model" in (lack(config_of({"sim": lost}), "sim") or "")
+    assert lack(config_of(), "v_sknn") is None
     template = str(tmp_path / "{dataset}.{split}.csv")
-    reason = run_need(external(template), "tiny", "ext", "temporal")
+    reason = lack(external(template), "ext")
     assert reason == f"no file {tmp_path / 'tiny.temporal.csv'}"
     (tmp_path / "tiny.temporal.csv").touch()
-    assert run_need(external(template), "tiny", "ext", "temporal") is None
+    assert lack(external(template), "ext") is None
+
+
+def test_recent_sessions_are_not_known_without_times() -> None:
+    split = {"leave_one_out": {"protocol": "leave_one_out"}}
+    untimed = {"columns": {"timestamp": None, "order": "time"}, "splits": split}
+    content = tiny_content(Path("raw"))
+    content["datasets"]["tiny"] |= untimed
+    content["experiments"][0]["split"] = "leave_one_out"
+    assert "time stamps" in (lack(parse_config(content), "v_sknn") or "")
+    content["runs"]["v_sknn"]["parameters"] = {"sampling": "random"}
+    assert lack(parse_config(content), "v_sknn") is None
 
 
 @pytest.mark.parametrize("template", ["{run}.csv", "{}.csv", "{dataset.csv", "{dataset.x}.csv"])

@@ -52,6 +52,7 @@ def test_temporal_counts(folder: Path) -> None:
         "train_sessions": 8,
         "train_interactions": 24,
         "train_items": 3,
+        "test_sessions_unfiltered": 2,
         "test_interactions_unfiltered": 6,
         "test_interactions": 5,
         "test_prompt_items": 3,

@@ -26,7 +26,8 @@ def write_run(folder: Path, hits: np.ndarray, ids: range = range(N)) -> str:
     folder.mkdir(parents=True)
     table.to_parquet(folder / "per_session.test.parquet")
     means = {"hr@20": float(hits.mean()), "ndcg@20": float(hits.mean() / 2)}
-    write_json({"metrics": means, "sessions_dropped": N - len(hits)}, folder / "metrics.test.json")
+    without = {"sessions_dropped": N - len(hits), "sessions_without_list": N - len(hits)}
+    write_json({"metrics": means} | without, folder / "metrics.test.json")
     return str(folder)
 
 

@@ -31,13 +31,44 @@ def test_published_parameters_are_accepted() -> None:
     assert config.datasets["delivery_hero"].private
 
 
-def test_documented_dataset_configuration_is_valid(tmp_path: Path) -> None:
+def test_overlay_is_planned_with_the_configuration_it_belongs_to(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "interactions.csv.gz").touch()
+    (raw / "movies.dat.gz").touch()
+    files = ("config/config.yaml", "config/overlays/movielens_ordered.yaml")
+    there = f"datasets={{movielens_ordered: {{raw_dir: {raw}}}}}"
+    planned = run(folder, "--dry-run", "--configfile", *files, "--config", there)
+    assert planned.returncode == 0, planned.stderr
+    assert "results/movielens_ordered/items.parquet" in planned.stdout + planned.stderr
+
+
+def test_documented_dataset_runs_to_its_table(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
     page = (ROOT / "docs" / "add-a-dataset.md").read_text()
-    block = page.split("```yaml\n")[1].split("```")[0]
-    path = tmp_path / "mine.yaml"
-    path.write_text(block)
-    assert read_config(path).datasets["mine"].format == "csv"
-    assert yaml.safe_load(block)["runs"]["v_sknn"]["model"] == "sknn"
+    content = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    raw = tmp_path / "shop"
+    raw.mkdir()
+    content["datasets"]["mine"]["raw_dir"] = str(raw)
+    content["tie_shuffles"] = 2
+    content["runs"].pop("similar")  # the embedding has a test of its own
+    content["experiments"][0]["runs"].remove("similar")
+    content["comparisons"] = [["v_sknn", "popular"]]
+    (folder / "config" / "mine.yaml").write_text(yaml.safe_dump(content))
+    rows = [
+        (f"u{user}", f"s{(user + step) % 9}", 86_400 * (user + step))
+        for user in range(60)
+        for step in range(6)
+    ]
+    orders = pd.DataFrame(rows, columns=["customer", "sku", "time"])
+    orders.to_csv(raw / "orders.csv.gz", index=False)
+    items = pd.DataFrame({"sku": [f"s{n}" for n in range(9)]}).assign(name="Thing", path="a|b")
+    items.to_csv(raw / "items.csv", index=False)
+    done = run(folder, "--configfile", "config/mine.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    board = pd.read_csv(folder / "results" / "tables" / "leaderboard.mine.temporal.csv")
+    assert board["model"].tolist() == ["V-SKNN", "MostPopular"]
 
 
 def test_runs_without_their_data_stand_in_the_table_with_the_reason(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ rule download_raw:
         runtime=240,
     params:
         raw=lambda w: PLAN.raw_file(w).model_dump(),
+        code=code("download_raw"),
     script:
         "../scripts/download_raw.py"
 

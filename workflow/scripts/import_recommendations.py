@@ -1,8 +1,9 @@
 from pathlib import Path
 
+from llmseqrec.imported import import_run
 from llmseqrec.jobs import job
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.runs import Identity, RunFiles, import_run
+from llmseqrec.runs import Identity, RunFiles
 
 with job(snakemake.log[0]):
     import_run(

@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+LATEST_SECOND = 10**11  # the year 5138; what is later is in milliseconds
+
+
 def read(dataset: Dataset, files: Mapping[str, Path]) -> RawData:
     """Read interactions and items.
 
@@ -127,7 +130,8 @@ def _seconds(text: pd.Series[Any]) -> tuple[Floats, Mask]:
         dates = pd.to_datetime(text[rest], format="ISO8601", utc=True, errors="coerce")
         since = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
         values[rest] = since.to_numpy(dtype=np.float64)
-    return np.floor(values), ~np.isfinite(values) & (text != "").to_numpy()
+    milliseconds = np.abs(values) > LATEST_SECOND
+    return np.floor(values), (milliseconds | ~np.isfinite(values)) & (text != "").to_numpy()
 
 
 def _read_items(dataset: Dataset, files: Mapping[str, Path], columns: Columns) -> Table:

@@ -25,7 +25,8 @@ class Part:
     Attributes:
         train: training sessions.
         prompts: `test` and / or `valid` prompts.
-        rows: interactions of the sessions behind the prompts, before and after the item filter.
+        rows: interactions of the sessions behind the prompts, `before` and `after` the item
+            filter, and the number of these sessions, `sessions_before`.
     """
 
     train: Sessions
@@ -133,7 +134,8 @@ def leave_one_out(sessions: Sessions) -> Part:
         "test": withhold_last(sessions, long),
     }
     rows = int(sessions.lengths[long].sum())
-    return Part(train, prompts, {"before": rows, "after": rows})
+    counts = {"before": rows, "after": rows, "sessions_before": int(long.sum())}
+    return Part(train, prompts, counts)
 
 
 def write_part(
@@ -184,7 +186,8 @@ def _part(sessions: Sessions, train: Mask, rest: Mask, name: str, filter_items: 
     asked = sessions.select(keep, rest)
     prompts = withhold_last(asked)
     after = int(asked.lengths[asked.lengths >= 2].sum())
-    return Part(fitted, {name: prompts}, {"before": before, "after": after})
+    counts = {"before": before, "after": after, "sessions_before": int(rest.sum())}
+    return Part(fitted, {name: prompts}, counts)
 
 
 def _cut(sessions: Sessions, which: Mask, count: int) -> Sessions:

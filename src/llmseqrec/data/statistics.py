@@ -40,6 +40,7 @@ def _part_counts(part: Part) -> dict[str, Any]:
         "train_sessions": int(np.count_nonzero(part.train.lengths)),
         "train_interactions": len(part.train.items),
         "train_items": len(np.unique(part.train.items)),
+        "test_sessions_unfiltered": part.rows["sessions_before"],
         "test_interactions_unfiltered": part.rows["before"],
         "test_interactions": part.rows["after"],
         "test_prompt_items": len(test.sessions.items),

@@ -30,30 +30,24 @@ def read_external(
         items: contract ITEMS.
 
     Returns:
-        Rows (contract RECOMMENDATIONS) and counts of what was unknown or repeated.
+        Rows (contract RECOMMENDATIONS) and counts of what was unknown or repeated. An unknown item
+        has an id beyond the catalogue and keeps its place, as a string does in the reference.
 
     Raises:
-        InputError: the file is absent, unreadable, or lacks a column.
+        InputError: the file is absent, unreadable or empty, lacks a column, or knows no session.
     """
     rows = _read_rows(path, names)
-    counts = {"rows": len(rows)}
     rows["session_id"] = rows["session"].map(_ids(sessions, "session_id"))
-    rows["item_id"] = rows["item"].map(_ids(items, "item_id"))
+    counts = {"rows": len(rows)}
     counts["unknown_sessions"] = rows.loc[rows["session_id"].isna(), "session"].nunique()
-    counts["unknown_items"] = rows.loc[rows["item_id"].isna(), "item"].nunique()
-    if len(rows) and rows["session_id"].isna().all():
-        first = rows["session"].iloc[0]
-        raise InputError(
-            f"{path}: none of its session keys is in the dataset, {first!r} is the first; "
-            f"column {names.session!r} must hold the keys of the raw files"
-        )
+    _check_sessions(path, rows, names)
     rows = rows.dropna(subset=["session_id"])
+    unknown = _number_items(rows, items)
+    counts["unknown_items"] = unknown
     rows = rows.sort_values(["session_id", "rank"], kind="stable")
-    # Ranks are given first, as in the reference: what is unknown or repeated leaves a gap, so
-    # that nothing moves in from beyond a cut-off.
+    # Ranks are given before repeats leave, so that nothing moves in from beyond a cut-off.
     rows["rank"] = rows.groupby("session_id").cumcount() + 1
     rows = rows[rows["rank"] <= names.length]
-    rows = rows.dropna(subset=["item_id"])
     repeated = rows.duplicated(["session_id", "item_id"])
     counts["repeated_items"] = int(repeated.sum())
     rows = rows[~repeated]
@@ -62,6 +56,25 @@ def read_external(
             log.warning("%s: %d %s", path, counts[name], name.replace("_", " "))
     kinds = {"session_id": "int32", "rank": "int16", "item_id": "int32", "score": "float32"}
     return rows[list(kinds)].astype(kinds).reset_index(drop=True), counts
+
+
+def _check_sessions(path: Path, rows: pd.DataFrame, names: ExternalParameters) -> None:
+    if not len(rows):
+        raise InputError(f"{path}: holds no recommendation")
+    if rows["session_id"].isna().all():
+        first = rows["session"].iloc[0]
+        raise InputError(
+            f"{path}: none of its session keys is in the dataset, {first!r} is the first; "
+            f"column {names.session!r} must hold the keys of the raw files"
+        )
+
+
+def _number_items(rows: pd.DataFrame, items: pd.DataFrame) -> int:
+    """Set item ids; unknown keys get ids beyond the catalogue. Returns how many these are."""
+    known = rows["item"].map(_ids(items, "item_id"))
+    codes, distinct = pd.factorize(rows["item"].where(known.isna()))
+    rows["item_id"] = known.fillna(pd.Series(len(items) + codes, index=rows.index)).astype("int32")
+    return len(distinct)
 
 
 def _ids(table: pd.DataFrame, name: str) -> pd.Series[Any]:
@@ -99,8 +112,15 @@ def _read_table(path: Path, names: ExternalParameters) -> pd.DataFrame:
             lists = orjson.loads(path.read_bytes())
             if isinstance(lists, list):
                 return pd.DataFrame(lists)
-            pairs = [(key, item) for key, found in lists.items() for item in found]
+            pairs = [(key, item) for key, found in lists.items() for item in _listed(key, found)]
             return pd.DataFrame(pairs, columns=[names.session, names.item])
         return pd.read_csv(path, dtype=keys)
     except (ValueError, AttributeError, TypeError, OSError) as error:
         raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _listed(session: str, found: Any) -> list[Any]:
+    """The items of one JSON list; an empty list is one unknown item, so that it stays a list."""
+    if not isinstance(found, list):
+        raise ValueError(f"session {session!r} has no list of items but {found!r}")
+    return found or [""]

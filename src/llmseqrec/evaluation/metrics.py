@@ -88,7 +88,7 @@ class _Lists:
     items: IntArray  # (k, n)
     kept: BoolArray  # (k, n), false for padding and repeats
     hits: BoolArray  # (k, n)
-    ranks: IntArray  # (k, n), 1-based rank in the cleaned list; a gap (-1) keeps its place
+    ranks: IntArray  # (k, n), 1-based rank in the cleaned list
     slots: IntArray  # (k, n), item id, or n_items for unknown ids and padding
     n_targets: IntArray  # (n,)
     target_slots: IntArray  # (g, n)
@@ -104,8 +104,8 @@ def evaluate(
     """Score recommendation lists.
 
     Args:
-        lists: (n, k) item ids, best first, padded with -1; a -1 before the last item stands for
-            an item that is unknown here and keeps its place.
+        lists: (n, k) item ids, best first; -1 stands for nothing, wherever it is. Ids beyond the
+            catalogue are unknown items: they keep their place and count for coverage.
         targets: (n,) the item that came next, or (n, g) several, padded with -1.
         counts: of the complete data; ids beyond it are allowed and have no count.
         cutoffs: list lengths to score, such as (10, 20).
@@ -183,7 +183,7 @@ def _clean(lists: IntArray, targets: IntArray, n_known: int) -> _Lists:
         items=items,
         kept=kept,
         hits=hits,
-        ranks=np.cumsum(kept | _gaps(items), axis=0, dtype=np.int32),
+        ranks=np.cumsum(kept, axis=0, dtype=np.int32),
         slots=_slots(items, kept, n_known),
         n_targets=np.count_nonzero(is_target, axis=0),
         target_slots=_slots(truths, is_target, n_known),
@@ -196,12 +196,6 @@ def _first_ones(items: IntArray) -> BoolArray:
     for row in range(1, len(items)):
         first[row] &= (items[:row] != items[row]).all(axis=0)
     return first
-
-
-def _gaps(items: IntArray) -> BoolArray:
-    """(k, n) true where no item is known, but one is further down."""
-    below = np.logical_or.accumulate(items[::-1] >= 0, axis=0)[::-1]
-    return (items < 0) & below
 
 
 def _slots(items: IntArray, wanted: BoolArray, n_known: int) -> IntArray:
@@ -252,7 +246,7 @@ def _distinct(items: IntArray) -> IntArray:
 
 
 def _lengths(clean: _Lists, k: int) -> IntArray:
-    """(n,) places of each list cut at k and cleaned, up to its last item."""
+    """(n,) number of items in each list cut at k and cleaned."""
     if not len(clean.ranks):
         return np.zeros(clean.ranks.shape[1], dtype=np.int32)
     lengths: IntArray = clean.ranks[min(k, len(clean.ranks)) - 1]
