@@ -43,6 +43,19 @@ MODELS: dict[str, ModelEntry] = {
         f"{_PARAMETERS}:LLMSeqSimParameters",
         needs_embedding=True,
     ),
+    "sasrec": ModelEntry(
+        "llmseqrec.models.sasrec:SASRecRecommender", f"{_PARAMETERS}:SASRecParameters", neural=True
+    ),
+    "bert4rec": ModelEntry(
+        "llmseqrec.models.bert4rec:BERT4RecRecommender",
+        f"{_PARAMETERS}:BERT4RecParameters",
+        neural=True,
+    ),
+    "gru4rec": ModelEntry(
+        "llmseqrec.models.gru4rec:GRU4RecRecommender",
+        f"{_PARAMETERS}:GRU4RecParameters",
+        neural=True,
+    ),
     "external": ModelEntry(None, f"{_PARAMETERS}:ExternalParameters"),
 }
 

@@ -4,7 +4,9 @@ A model that is added to the registry is tested without a change here. Settings 
 its defaults are listed in VARIANTS.
 """
 
+import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from llmseqrec.models.base import Catalogue, Recommender, Setting
 from llmseqrec.registry import MODELS, load, parameters_class
-from llmseqrec.sessions import IntArray, Sessions
+from llmseqrec.sessions import IntArray, Sessions, withhold_last
 
 # Items 0-4 and 5-9 are two groups, HUB is in every session and near every vector, 11 is in none.
 GROUPS = (range(5), range(5, 10))
@@ -36,6 +38,37 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"similarity": "euclidean"},
     ],
 }
+NEURAL_VARIANTS: list[dict[str, Any]] = [
+    {"fidelity": "reference"},
+    {"item_vectors": {"mode": "adapter", "control": "random"}},
+]
+VARIANTS |= {
+    "sasrec": [
+        *NEURAL_VARIANTS,
+        {"loss": "sampled_softmax", "negatives": 8},
+        {"loss": "gbce", "negatives": 8},
+        {"loss": "bce", "negatives": 8, "shared_negatives": False},
+        {"item_vectors": {"mode": "adapter", "adapter_hidden": 16}},
+        {"item_vectors": {"mode": "delta", "delta_share": 2.0, "scale": "match_random_norm"}},
+        {"item_vectors": {"mode": "null_space", "null_dimensions": 8}},
+        {"item_vectors": {"control": "permuted", "scale": 0.5}},
+        {"item_vectors": {"control": "matched_norm"}},
+        {"item_vectors": {"control": "svd"}},
+    ],
+    "bert4rec": NEURAL_VARIANTS,
+    "gru4rec": NEURAL_VARIANTS,
+}
+# Enough to learn forty sessions; defaults are for thousands.
+NEURAL_TRAINING = {
+    "dim": 14,
+    "learning_rate": 0.02,
+    "batch_size": 8,
+    "max_epochs": 25,
+    "patience": 25,
+    "dropout": 0.0,
+    "max_length": 6,
+}
+PREFERS_THE_HUB = {"most_popular", "sknn", "llm_seq_sim"}
 CASES = [
     (name, options)
     for name, entry in MODELS.items()
@@ -96,6 +129,8 @@ def encode(texts: Sequence[str]) -> np.ndarray:
 def unfitted(name: str, options: dict[str, Any], seed: int = 3) -> Recommender[Any]:
     catalogue = Catalogue(N_ITEMS, item_vectors(), [str(item) for item in range(N_ITEMS)], encode)
     setting = Setting(np.random.default_rng(seed))
+    if MODELS[name].neural:
+        options = NEURAL_TRAINING | options
     made: Recommender[Any] = load(MODELS[name].recommender or "")(
         parameters_class(name)(**options), catalogue, setting
     )
@@ -103,9 +138,21 @@ def unfitted(name: str, options: dict[str, Any], seed: int = 3) -> Recommender[A
 
 
 def fitted(name: str, options: dict[str, Any], seed: int = 3) -> Recommender[Any]:
-    model = unfitted(name, options, seed)
-    model.fit(sessions_of(training_lists()))
+    """A fitted model, fitted once; tests only ask it."""
+    return _fitted_once(name, json.dumps(options), seed)
+
+
+@cache
+def _fitted_once(name: str, options: str, seed: int) -> Recommender[Any]:
+    model = unfitted(name, json.loads(options), seed)
+    fit(model)
     return model
+
+
+def fit(model: Recommender[Any], train: Sessions | None = None) -> None:
+    """Fit to the training sessions; they also decide when to stop, as four held out are too few."""
+    train = sessions_of(training_lists()) if train is None else train
+    model.fit(train, withhold_last(train))
 
 
 def prompts() -> Sessions:
@@ -158,8 +205,8 @@ def test_seen_items_are_not_listed_where_they_are_excluded(
 
 @every_model
 def test_the_item_of_all_sessions_comes_first(name: str, options: dict[str, Any]) -> None:
-    if options.get("idf_weighting"):
-        pytest.skip("prefers rare items")
+    if name not in PREFERS_THE_HUB or options.get("idf_weighting"):
+        pytest.skip("need not prefer what everyone has")
     asked = [[0], [1, 2], [6], [8, 9]]
     lists = lists_of(fitted(name, options), sessions_of(asked), N_ITEMS)
     seen = [set(prompt) for prompt in asked]
@@ -171,12 +218,17 @@ def test_the_item_of_all_sessions_comes_first(name: str, options: dict[str, Any]
 def test_prompts_of_a_group_get_items_of_the_group(name: str, options: dict[str, Any]) -> None:
     if name == "most_popular":
         pytest.skip("knows no prompt")
-    asked = [[0, 1], [5, 6]]
-    for group, row in zip(
-        GROUPS, lists_of(fitted(name, options), sessions_of(asked), 3), strict=True
-    ):
-        assert set(row) - {HUB} <= set(group)
-        assert len(row) >= 1
+    asked = [[group[start], group[(start + 1) % 5]] for group in GROUPS for start in range(5)]
+    lists = lists_of(fitted(name, options), sessions_of(asked), 2)
+    assert all(lists)
+    right = [
+        item in group or item == HUB
+        for group, rows in zip(GROUPS, (lists[:5], lists[5:]), strict=True)
+        for row in rows
+        for item in row
+    ]
+    # A network learns what comes next, not what goes together; chance is a half.
+    assert np.mean(right) >= (0.6 if MODELS[name].neural else 1.0)
 
 
 @every_model
@@ -232,7 +284,8 @@ def test_a_saved_model_gives_the_same_lists(
 def test_the_same_seed_gives_the_same_model_and_lists(
     name: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    first, second = fitted(name, options), fitted(name, options)
+    first, second = fitted(name, options), unfitted(name, options)
+    fit(second)
     first.save(tmp_path / "first")
     second.save(tmp_path / "second")
     stored = [(tmp_path / n / "model.safetensors").read_bytes() for n in ("first", "second")]
@@ -277,7 +330,7 @@ def test_training_sessions_may_be_memory_mapped(
 ) -> None:
     sessions_of(training_lists()).save(tmp_path / "train")
     model = unfitted(name, options)
-    model.fit(Sessions.load(tmp_path / "train"))
+    fit(model, Sessions.load(tmp_path / "train"))
     model.save(tmp_path)
     assert lists_of(model, prompts()) == lists_of(fitted(name, options), prompts())
 

@@ -31,6 +31,11 @@ class Parameters(BaseModel):
         """Whether two seeds can give two results; if not, only the first seed is run."""
         return False
 
+    @property
+    def needs_times(self) -> bool:
+        """Whether training sessions must have time stamps."""
+        return False
+
 
 class MostPopularParameters(Parameters):
     """MostPopular has no parameters: items of the prompt are not removed (study code)."""
@@ -54,6 +59,10 @@ class SKNNParameters(Parameters):
     def stochastic(self) -> bool:
         return self.sampling == "random"
 
+    @property
+    def needs_times(self) -> bool:
+        return self.sampling == "recent"
+
 
 class LLMSeqSimParameters(Parameters):
     """LLMSeqSim (study, §3.1)."""
@@ -70,6 +79,81 @@ class LLMSeqSimParameters(Parameters):
     text_order: Literal["newest_first", "oldest_first"] = Field(
         "newest_first", description="Encoders cut long texts at the end."
     )
+
+
+class ItemVectors(BaseModel):
+    """Where a neural model's item vectors come from, and what is trained of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Literal["initialise", "adapter", "delta", "null_space"] = Field(
+        "initialise",
+        description="initialise: start there and train (LLM2*, study); adapter: frozen vectors "
+        "through a trained map; delta: frozen vectors plus a trained step of bounded length; "
+        "null_space: frozen leading directions, trained ids in the others.",
+    )
+    control: Literal["none", "random", "matched_norm", "permuted", "svd"] = Field(
+        "none",
+        description="What stands in for the text vectors: random ones, random ones of the same "
+        "norms, the same ones of other items, or singular vectors of the training sessions.",
+    )
+    scale: Literal["none", "match_random_norm"] | float = Field(
+        "none", description="Factor on the vectors, or to the mean norm of a random table."
+    )
+    adapter_hidden: int | None = Field(None, ge=1, description="Width of an MLP; null: linear.")
+    delta_share: float = Field(0.3, gt=0, description="Longest step as a share of the norm.")
+    null_dimensions: int = Field(64, ge=1, description="Trained directions of null_space.")
+
+
+class NeuralParameters(Parameters):
+    """What all neural models share (study, §4 of its protocol)."""
+
+    fidelity: Literal["reference", "standard"] = Field(
+        "standard",
+        description="reference: the published code with its quirks; standard: padding masked, "
+        "independent starting values, every seen item ruled out.",
+    )
+    dim: int = Field(64, ge=1, description="Width; capped at that of the item vectors.")
+    max_length: int = Field(20, ge=1, description="Most recent items that are read (N).")
+    dropout: float = Field(0.2, ge=0, lt=1)
+    learning_rate: float = Field(0.001, gt=0)
+    weight_decay: float = Field(0.004, ge=0, description="Decoupled; Keras' own default.")
+    clipnorm: float | None = Field(None, gt=0, description="Of each variable's gradient.")
+    batch_size: int = Field(256, ge=1)
+    max_epochs: int = Field(100, ge=1)
+    patience: int = Field(2, ge=1, description="Epochs without a better validation NDCG@20.")
+    loss: Literal["cross_entropy", "sampled_softmax", "gbce", "bce"] = "cross_entropy"
+    negatives: int = Field(256, ge=1, description="Of a sampled loss.")
+    shared_negatives: bool = Field(True, description="One set of negatives a batch.")
+    calibration: float = Field(0.75, ge=0, le=1, description="t of gBCE.")
+    bfloat16: bool = Field(False, description="Products of full cross-entropy in bfloat16.")
+    budget_mb: int = Field(256, ge=1, description="Memory for scores in training.")
+    item_vectors: ItemVectors = ItemVectors()
+
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+
+class SASRecParameters(NeuralParameters):
+    """SASRec; with an embedding LLM2SASRec."""
+
+    layers: int = Field(2, ge=1)
+    heads: int = Field(2, ge=1, description="The width need not be a multiple.")
+
+
+class BERT4RecParameters(NeuralParameters):
+    """BERT4Rec; with an embedding LLM2BERT4Rec."""
+
+    layers: int = Field(2, ge=1)
+    heads: int = Field(2, ge=1)
+    mask_prob: float = Field(0.2, gt=0, lt=1, description="Chance of an item to be masked.")
+
+
+class GRU4RecParameters(NeuralParameters):
+    """GRU4Rec; with an embedding LLM2GRU4Rec."""
+
+    hidden: int = Field(100, ge=1, description="Width of the state.")
 
 
 class ExternalParameters(Parameters):

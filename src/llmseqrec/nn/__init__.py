@@ -1,0 +1,1 @@
+"""Networks over sessions, and what trains them."""
