@@ -28,7 +28,7 @@ Product = Callable[[FloatArray, FloatArray], object]
 BLOCK_ITEMS = 8
 BLOCKS_PER_GROUP = 8
 WHOLE_ROWS_AT_ONCE = 32
-MAX_CHUNK_ROWS = 512  # a longer chunk no longer speeds up the product and leaves the caches
+MAX_CHUNK_ROWS = 256  # a longer chunk hardly speeds up the product and leaves the caches
 LINE_ITEMS = 128  # rows of the buffer start on a cache line and divide into whole blocks
 # torch's product is about 15 % faster than numpy's for long vectors and not for short ones; small
 # work is not worth importing it.
