@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks.common import record  # noqa: E402
-
 from llmseqrec.config import Dataset, RawFile, Temporal  # noqa: E402
 from llmseqrec.data.prepare import prepare  # noqa: E402
 from llmseqrec.data.splits import make_part, read_sessions  # noqa: E402
