@@ -30,5 +30,5 @@ def import_run(
         read_table(files.catalogue, ITEMS),
     )
     write_table(table, folder / "recommendations.test.parquet", RECOMMENDATIONS)
-    facts = run_facts(run, files, identity, "cpu")
+    facts = run_facts(run, files, identity)
     write_json(facts | {"imported": counts}, folder / "run.json")

@@ -13,11 +13,9 @@ import pandas as pd
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
     ITEMS,
-    RECOMMENDATIONS,
     read_json,
     read_table,
     write_json,
-    write_table,
 )
 from llmseqrec.device import resolve_device
 from llmseqrec.embeddings.item_text import item_texts
@@ -73,15 +71,13 @@ class Identity:
     device: str = "cpu"
     code: str = ""
 
-    def setting(self, run: ResolvedRun, files: RunFiles) -> Setting:
-        """The setting a recommender is built with; only neural ones leave the processor.
+    def device_of(self, run: ResolvedRun) -> str:
+        """The torch device of a run; only neural ones leave the processor."""
+        return resolve_device(self.device) if MODELS[run.model].neural else "cpu"
 
-        The state folder changes with configuration, seed, code and data.
-        """
-        device = resolve_device(self.device) if MODELS[run.model].neural else "cpu"
-        facts = run_facts(run, files, self, device)
-        state = Path("state") / digest([facts, str(files.train)])
-        return Setting(np.random.default_rng(self.seed), device, state)
+    def setting(self, run: ResolvedRun, state_dir: Path | None = None) -> Setting:
+        """The setting a recommender is built with."""
+        return Setting(np.random.default_rng(self.seed), self.device_of(run), state_dir)
 
 
 def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[Any]:
@@ -100,19 +96,21 @@ def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Pat
     """Fit a run and write its model and run.json."""
     if files.train is None:
         raise ValueError("training sessions are needed")
-    setting = identity.setting(run, files)
-    recommender = build(run, files, setting)
+    facts = run_facts(run, files, identity)
+    # Changes with configuration, seed, code and data.
+    state = Path("state") / digest([facts, str(files.train)])
+    recommender = build(run, files, identity.setting(run, state))
     valid = Prompts.load(files.valid) if files.valid else None
     recommender.fit(Sessions.load(files.train), valid)
     recommender.save(folder / "model")
-    write_json(run_facts(run, files, identity, setting.device), folder / "run.json")
+    write_json(facts, folder / "run.json")
 
 
 def recommend_run(
     run: ResolvedRun, files: RunFiles, identity: Identity, prompts: Path, k: int
 ) -> pd.DataFrame:
     """Top-k lists (contract RECOMMENDATIONS) of a fitted run for a folder of prompts."""
-    recommender = build(run, files, identity.setting(run, files))
+    recommender = build(run, files, identity.setting(run))
     if files.model is None:
         raise ValueError("a fitted model is needed")
     recommender.load(files.model.parent)
@@ -121,7 +119,7 @@ def recommend_run(
     return recommendation_table(sessions.session_ids, items, scores)
 
 
-def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity, device: str) -> dict[str, Any]:
+def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity) -> dict[str, Any]:
     """What decides a result: configuration, seed, versions, code, data, device."""
     resolved = run.model_dump(mode="json")
     prepared = read_json(files.preparation) if files.preparation else {}
@@ -129,7 +127,7 @@ def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity, device: str
         "run": resolved,
         "config_hash": digest(resolved),
         "seed": identity.seed,
-        "device": device,
+        "device": identity.device_of(run),
         "code": identity.code,
         "data_hash": prepared.get("data_hash"),
         "vectors_sha256": file_digest(files.vectors) if files.vectors else None,
@@ -160,11 +158,6 @@ def recommendation_table(
             "score": scores[listed],
         }
     )
-
-
-def write_recommendations(table: pd.DataFrame, target: Path) -> None:
-    """Write recommendation lists."""
-    write_table(table, target, RECOMMENDATIONS)
 
 
 def _catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:

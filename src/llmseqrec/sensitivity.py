@@ -64,14 +64,14 @@ def tie_sensitivity(
             shuffled = read_sessions(shuffle_ties(interactions, rng))
             yield make_part(shuffled, study.split, "full", listed)
 
-    recommender = build(run, files, identity.setting(run, files))
+    recommender = build(run, files, identity.setting(run))
     refit = _fits_fast(recommender, run, next(parts_of_study()), study.split)
     if not refit:
         recommender.load(_model_folder(files))
     found = []
     for part in parts_of_study():
         if refit:
-            recommender = build(run, files, identity.setting(run, files))
+            recommender = build(run, files, identity.setting(run))
             recommender.fit(part.train, part.prompts.get("valid"))
         found.append(_metrics(recommender, part, counts, study.cutoffs))
     return {"refitted": refit, "tied_share": tied_share(interactions), "metrics": found}

@@ -56,7 +56,8 @@ def test_published_optima_fit_the_models(name: str) -> None:
         fields = {"display": run, "model": model, "params_from": "published"}
         if model == "llm_seq_sim":
             fields["embedding"] = "minilm"
-        resolve_run(config_of({run: fields}, published=name), "tiny", run, PUBLISHED)
+        found = resolve_run(config_of({run: fields}, published=name), "tiny", run, PUBLISHED)
+        assert found.parameters.items() >= content["runs"][run]["parameters"].items()
 
 
 def test_the_template_of_the_dataset_applies_unless_the_embedding_has_one() -> None:

@@ -14,6 +14,7 @@ from llmseqrec.embeddings import weights
 from llmseqrec.embeddings.base import embedding_facts
 from llmseqrec.embeddings.sentence_transformers import SentenceTransformers
 from llmseqrec.errors import InputError
+from llmseqrec.provenance import file_digest
 
 TEXTS = [
     "Lavender Shampoo, 8 oz",
@@ -151,7 +152,7 @@ def test_a_local_folder_is_used_as_it_is() -> None:
 
 def test_changed_weights_are_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model")
-    expected = {"model.safetensors": weights.sha256(folder / "model.safetensors")}
+    expected = {"model.safetensors": file_digest(folder / "model.safetensors")}
     weights.check_sha256(folder, expected)
     save_file({"weight": np.ones(3, dtype=np.float32)}, folder / "model.safetensors")
     with pytest.raises(InputError, match=r"model\.safetensors: sha256 is not"):

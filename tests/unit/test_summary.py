@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmseqrec.contracts import COMPARISON, write_json, write_table
+from llmseqrec.contracts import COMPARISON, read_table, write_json, write_table
 from llmseqrec.sessions import Prompts, Sessions
 from llmseqrec.summary import (
     compare_runs,
@@ -92,6 +92,7 @@ def test_only_sessions_of_both_runs_are_compared(tmp_path: Path) -> None:
 
 def test_no_pairs_no_rows(tmp_path: Path) -> None:
     write_table(compare_runs({}, []), tmp_path / "comparison.parquet", COMPARISON)
+    assert read_table(tmp_path / "comparison.parquet", COMPARISON).empty
 
 
 def test_gathered_runs_are_done_or_have_a_reason(seeds: list[str]) -> None:

@@ -1,8 +1,9 @@
 from pathlib import Path
 
+from llmseqrec.contracts import RECOMMENDATIONS, write_table
 from llmseqrec.jobs import job
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.runs import Identity, RunFiles, recommend_run, write_recommendations
+from llmseqrec.runs import Identity, RunFiles, recommend_run
 
 with job(snakemake.log[0]):
     params = snakemake.params
@@ -13,4 +14,4 @@ with job(snakemake.log[0]):
         Path(snakemake.input.prompts),
         params.top_k,
     )
-    write_recommendations(table, Path(snakemake.output[0]))
+    write_table(table, Path(snakemake.output[0]), RECOMMENDATIONS)

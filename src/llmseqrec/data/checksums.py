@@ -6,7 +6,6 @@ never from elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -20,12 +19,6 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 
 class ChecksumError(InputError):
     """A file is not the one that was recorded."""
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_checksums(lock: Path) -> dict[str, str]:

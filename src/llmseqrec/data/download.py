@@ -30,9 +30,10 @@ import tenacity
 from filelock import FileLock
 
 from llmseqrec.contracts import atomic_path, read_json, write_json
-from llmseqrec.data.checksums import ChecksumError, sha256_of, verify_and_record
+from llmseqrec.data.checksums import ChecksumError, verify_and_record
 from llmseqrec.data.progress import progress
 from llmseqrec.errors import InputError
+from llmseqrec.provenance import file_digest
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ def _verify(part: _Part, archive: Path, checksums: Path, expected: str | None) -
     come in an earlier process. A file put there by hand counts as the first download.
     """
     arrived = archive if archive.exists() else part.path
-    digest = sha256_of(arrived)
+    digest = file_digest(arrived)
     try:
         verify_and_record(part.url, digest, checksums, expected)
     except ChecksumError as error:

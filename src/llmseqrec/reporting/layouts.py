@@ -41,12 +41,6 @@ COMPARISON = (
     Column("p", "p", 4),
     Column("p_adjusted", "p (Holm)", 4),
 )
-POPULARITY = (
-    Column("model", "Model"),
-    Column("popularity", "Training count of the last item"),
-    Column("sessions", "Test sessions", 0),
-    Column("hit_rate", "Hit rate [95 % interval]", 4, interval=("ci_low", "ci_high")),
-)
 
 
 def leaderboard_layout(frame: pd.DataFrame, label: Label) -> Layout:
@@ -103,12 +97,6 @@ def comparison_layout(label: Label) -> Layout:
         "intervals; p by a paired permutation test, and adjusted by Holm's method."
     )
     return Layout(f"Paired comparisons: {label.title}", caption, COMPARISON)
-
-
-def popularity_layout(label: Label, cutoff: int) -> Layout:
-    """Hit rate by popularity of the last item of the prompt."""
-    caption = f"{label.details}. Hit rate at {cutoff} with Wilson intervals (study, Figure 9)."
-    return Layout(f"Hit rate by popularity: {label.title}", caption, POPULARITY)
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:
