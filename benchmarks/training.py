@@ -81,7 +81,13 @@ def ours(case: Case, sessions: Sessions, n_items: int, loss: str, **options: Any
     """Trainer and batches of a case; `options` are those of the loss."""
     shape, setting = case.shape, case.setting
     rng = torch.Generator().manual_seed(1)
-    settings = TransformerShape(shape.length, shape.layers, shape.heads, shape.dropout)
+    settings = TransformerShape(
+        shape.length,
+        shape.layers,
+        shape.heads,
+        shape.dropout,
+        linear_head=bool(setting.get("linear_head")),
+    )
     table = ItemTable.random(n_items, shape.dim, rng)
     network = (BERT4Rec if shape.bert else SASRec)(table, settings, rng)
     optimizer = make_optimizer(

@@ -1,8 +1,10 @@
-"""Command line: `python -m llmseqrec show CONFIG` prints the leaderboards of a configuration."""
+"""Command line: show the leaderboards of a configuration, predict with a saved run."""
 
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -11,19 +13,47 @@ from llmseqrec.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand; 0 if all is well."""
+    """Run one subcommand; 0 if all is well, 1 after a problem, which one line on stderr names."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    try:
+        options.command(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # a full disk, a file that may not be read
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every subcommand."""
     parser = argparse.ArgumentParser(prog="llmseqrec", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     show = commands.add_parser("show", help="print leaderboards and where the report is")
     show.add_argument("config", type=Path)
     show.add_argument("--results", type=Path, default=Path("results"))
-    options = parser.parse_args(arguments)
-    try:
-        show_results(read_config(options.config), options.results)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    show.set_defaults(command=lambda o: show_results(read_config(o.config), o.results))
+    asked = commands.add_parser("predict", help="recommend for the sessions of a csv file")
+    asked.add_argument("run", type=Path, help="folder of a run, the one with run.json")
+    asked.add_argument("sessions", type=Path, help="csv: session_id,item_id[,timestamp]")
+    asked.add_argument("-k", type=int, default=20, help="length of the lists (%(default)s)")
+    asked.add_argument("--output", default="-", help="csv file; -: standard output (%(default)s)")
+    asked.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    asked.set_defaults(command=predict_sessions)
+    return parser
+
+
+def predict_sessions(options: argparse.Namespace) -> None:
+    """Write the lists of a saved run for a file of sessions."""
+    from llmseqrec.predict import predict_file
+
+    target = sys.stdout.buffer if options.output == "-" else Path(options.output)
+    predict_file(options.run, options.sessions, target, options.k, options.device)
 
 
 def show_results(config: Config, results: Path) -> None:

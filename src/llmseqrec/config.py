@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -21,16 +19,16 @@ from pydantic import (
     model_validator,
 )
 
+from llmseqrec.config_base import Name as Name
+from llmseqrec.config_base import Strict as Strict
+from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_runs import Embedding as Embedding
+from llmseqrec.config_runs import Reduction as Reduction
+from llmseqrec.config_runs import Run as Run
 from llmseqrec.errors import InputError
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, RAW_FORMATS, REDUCERS, parameters_class
+from llmseqrec.registry import MODELS, RAW_FORMATS
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-
-
-class Strict(BaseModel):
-    """A section that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+PUBLISHED_PREFIX = "published_"  # of the names of reductions that come with published settings
 
 
 class RawFile(Strict):
@@ -138,72 +136,7 @@ class Dataset(Strict):
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str) -> str:
-        return _one_of(value, RAW_FORMATS, "format")
-
-
-class Embedding(Strict):
-    """Item vectors: who computes them from which text."""
-
-    provider: str = "sentence_transformers"
-    model: str = Field(
-        "all-MiniLM-L6-v2", description="Model name, or a folder that holds the weights."
-    )
-    revision: str | None = None
-    template: str | None = Field(None, description="Overrides the dataset's template.")
-    allow_download: bool = Field(False, description="Fetch weights that are not on this machine.")
-    batch_size: int = Field(64, ge=1)
-
-    @field_validator("provider")
-    @classmethod
-    def _known_provider(cls, value: str) -> str:
-        return _one_of(value, EMBEDDING_PROVIDERS, "provider")
-
-
-class Reduction(Strict):
-    """What is done to item vectors before a model sees them (study, §3.3)."""
-
-    method: str
-    dimensions: int | None = Field(None, ge=1, description="null keeps all that is possible.")
-    power: float = Field(1.0, ge=0, le=1, description="Whitening exponent: 0 PCA, 1 full.")
-    ridge: float = Field(0.0, ge=0, description="Added to the variances before whitening.")
-    tolerance: float = Field(
-        1e-4, ge=0, lt=1, description="Directions below this share of the largest are dropped."
-    )
-    normalise: bool = Field(True, description="Divide every row by its L2 norm afterwards.")
-    seed: int = Field(0, ge=0, description="Of the random projection.")
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, value: str) -> str:
-        return _one_of(value, REDUCERS, "method")
-
-
-class Run(Strict):
-    """A named recommender: model, parameters, item vectors."""
-
-    display: str
-    model: str
-    params_from: Literal["default", "published"] = "default"
-    published_as: Name | None = Field(None, description="Its name in config/published/.")
-    table_row: str | None = Field(None, description="Its row in the published table.")
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    embedding: Name | None = None
-    reduction: Name | None = None
-
-    @model_validator(mode="after")
-    def _known_parameters(self) -> Run:
-        _one_of(self.model, MODELS, "model")
-        allowed = parameters_class(self.model).model_fields
-        for key in self.parameters:
-            if key not in allowed:
-                raise ValueError(f"parameters.{key} is unknown; {self.model} has {sorted(allowed)}")
-        try:
-            parameters_class(self.model)(**self.parameters)
-        except ValidationError as error:
-            raise ValueError(f"parameters.{_first_problem(error)}") from None
-        if MODELS[self.model].needs_embedding and self.embedding is None:
-            raise ValueError(f"model {self.model} needs an embedding")
-        return self
+        return one_of(value, RAW_FORMATS, "format")
 
 
 class Experiment(Strict):
@@ -252,15 +185,21 @@ class Config(Strict):
             displays[run.display] = name
             if name in ("train", "valid", "test"):
                 raise ValueError(f"{where}: a run cannot have the name of a folder of prompts")
-            _defined(run.embedding, self.embeddings, f"{where}.embedding")
-            _defined(run.reduction, self.reductions, f"{where}.reduction")
+            defined(run.embedding, self.embeddings, f"{where}.embedding")
+            defined(run.reduction, self.reductions, f"{where}.reduction")
+            run.check_reduction(self.reductions.get(run.reduction or ""), where)
+        for name in self.reductions:
+            if name.startswith(PUBLISHED_PREFIX):
+                raise ValueError(
+                    f"reductions.{name}: {PUBLISHED_PREFIX}* are those of published settings"
+                )
         for number, experiment in enumerate(self.experiments):
             self._check_experiment(experiment, f"experiments[{number}]")
         for name in self.only:
-            _defined(name, dict.fromkeys(e.dataset for e in self.experiments), "only")
+            defined(name, dict.fromkeys(e.dataset for e in self.experiments), "only")
         for number, pair in enumerate(self.comparisons):
             for name in pair:
-                _defined(name, self.runs, f"comparisons[{number}]")
+                defined(name, self.runs, f"comparisons[{number}]")
         if max(self.cutoffs) > self.top_k:
             raise ValueError(f"cutoffs: {max(self.cutoffs)} is beyond top_k {self.top_k}")
         return self
@@ -271,14 +210,14 @@ class Config(Strict):
         return [e for e in self.experiments if not self.only or e.dataset in self.only]
 
     def _check_experiment(self, experiment: Experiment, where: str) -> None:
-        _defined(experiment.dataset, self.datasets, f"{where}.dataset")
+        defined(experiment.dataset, self.datasets, f"{where}.dataset")
         splits = self.datasets[experiment.dataset].splits
-        _defined(experiment.split, splits, f"{where}.split")
+        defined(experiment.split, splits, f"{where}.split")
         for run in experiment.runs:
-            _defined(run, self.runs, f"{where}.runs")
+            defined(run, self.runs, f"{where}.runs")
         known = parts_of(splits[experiment.split])
         for part in experiment.parts:
-            _defined(part, known, f"{where}.parts")
+            defined(part, known, f"{where}.parts")
         for run in experiment.runs:
             if MODELS[self.runs[run].model].recommender is None and experiment.parts != ["full"]:
                 raise ValueError(f"{where}.parts: {run} is external and can only be of full")
@@ -305,7 +244,7 @@ def parse_config(content: dict[str, Any], source: str = "config") -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_problem(error)}") from None
+        raise InputError(f"{source}: {first_problem(error)}") from None
 
 
 def read_config(path: Path) -> Config:
@@ -323,25 +262,3 @@ def read_config(path: Path) -> Config:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return parse_config(content or {}, str(path))
-
-
-def _first_problem(error: ValidationError) -> str:
-    problems = error.errors()
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
-    reason = {"extra_forbidden": "unknown key", "missing": "required key is missing"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
-    )
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where}: {reason}{more}" if where else f"{reason}{more}"
-
-
-def _one_of(value: str, known: Any, what: str) -> str:
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(known))}")
-    return value
-
-
-def _defined(name: str | None, known: Any, where: str) -> None:
-    if name is not None and name not in known:
-        raise ValueError(f"{where}: {name!r} is not defined; defined: {', '.join(known) or 'none'}")

@@ -103,6 +103,11 @@ RECOMMENDATIONS = TableContract(
     key=("session_id", "item_id"),
     sorted_by=("session_id", "rank"),
 )
+HISTORY = TableContract(
+    {"epoch": pa.int32(), "loss": pa.float64(), "validation": pa.float64()},
+    key=("epoch",),
+    sorted_by=("epoch",),
+)
 COMPARISON = TableContract(
     {
         "metric": pa.string(),

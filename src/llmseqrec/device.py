@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from llmseqrec.errors import InputError
+
 
 def resolve_device(device: str) -> str:
-    """`auto` becomes cuda, mps or cpu, whichever this machine has first; others stay."""
-    if device != "auto":
+    """`auto` becomes cuda, mps or cpu, whichever this machine has first; others stay.
+
+    Raises:
+        InputError: torch has no such device here.
+    """
+    if device == "cpu":
         return device
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next((name for name, here in present.items() if here), "cpu")
+    if not present.get(device):
+        raise InputError(
+            f"device: torch {torch.__version__} finds no {device} here; choose cpu or auto"
+        )
+    return device

@@ -6,10 +6,11 @@ to import: it is made while the Snakefile is parsed.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from llmseqrec.config import Config, LeaveOneOut, RawFile
+from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS
@@ -18,6 +19,7 @@ from llmseqrec.resolve import (
     dataset_need,
     external_path,
     read_published,
+    reduction_name,
     resolve_run,
     run_need,
 )
@@ -132,6 +134,16 @@ class Plan:
         seeds = self.config.seeds
         return seeds if self.resolved[dataset, run].stochastic else seeds[:1]
 
+    @cached_property
+    def reductions(self) -> dict[str, Reduction]:
+        """Every reduction by its name in file names: configured ones, and those published."""
+        found = dict(self.config.reductions)
+        for (_, run), resolved in self.resolved.items():
+            name = reduction_name(self.config.runs[run], resolved.reduction)
+            if name and resolved.reduction:
+                found[name] = resolved.reduction
+        return found
+
     # Files
 
     def seed_folders(self, dataset: str, split: str, run: str, part: str = "full") -> list[str]:
@@ -199,9 +211,11 @@ class Plan:
         run = self.config.runs[wildcards.run]
         if run.embedding:
             stem = f"{folder}/embeddings/{run.embedding}"
-            files["vectors"] = f"{stem}.{run.reduction}.npy" if run.reduction else f"{stem}.npy"
-            if run.reduction:
-                files["reduction"] = f"{stem}.{run.reduction}.safetensors"
+            resolved = self.resolved[wildcards.dataset, wildcards.run]
+            reduction = reduction_name(run, resolved.reduction)
+            files["vectors"] = f"{stem}.{reduction}.npy" if reduction else f"{stem}.npy"
+            if reduction:
+                files["reduction"] = f"{stem}.{reduction}.safetensors"
         split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
         if isinstance(split, LeaveOneOut):
             files["valid"] = f"{folder}/{wildcards.split}/full/valid"

@@ -11,7 +11,15 @@ from typing import Any
 
 import yaml
 
-from llmseqrec.config import Config, Dataset, Embedding, Reduction, Strict
+from llmseqrec.config import (
+    PUBLISHED_PREFIX,
+    Config,
+    Dataset,
+    Embedding,
+    Reduction,
+    Run,
+    Strict,
+)
 from llmseqrec.errors import InputError
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
 
@@ -48,6 +56,8 @@ def read_published(folder: Path, name: str) -> dict[str, Any]:
 def resolve_run(config: Config, dataset: str, name: str, published: Path) -> ResolvedRun:
     """Fill in defaults, published values and overrides, in that order.
 
+    Published settings may have a reduction; it applies where the run names none.
+
     Args:
         config: the configuration.
         dataset: name of the dataset; its published optima and item texts apply.
@@ -55,28 +65,62 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
         published: folder of the published optima.
 
     Raises:
-        InputError: published parameters are asked for and there are none.
+        InputError: published parameters are asked for and there are none, or they need vectors.
     """
     run, data = config.runs[name], config.datasets[dataset]
-    parameters: dict[str, Any] = {}
+    entry: dict[str, Any] = {"parameters": {}}
     if run.params_from == "published":
-        key = run.published_as or name
-        source = data.published or data.borrows
-        found = read_published(published, source)["runs"] if source else {}
-        if key not in found:
-            raise InputError(f"runs.{name}: no published parameters of {key!r} for {dataset}")
-        parameters = found[key]["parameters"]
-    checked = parameters_class(run.model)(**{**parameters, **run.parameters})
+        entry = _published_entry(config, dataset, name, published)
+    checked = parameters_class(run.model)(**{**entry["parameters"], **run.parameters})
+    parameters = checked.model_dump(mode="json")
     embedding = config.embeddings[run.embedding] if run.embedding else None
     if embedding is not None and embedding.template is None:
         embedding = embedding.model_copy(update={"template": data.template})
     return ResolvedRun(
         model=run.model,
         params_from=run.params_from,
-        parameters=checked.model_dump(mode="json"),
+        parameters=parameters,
         embedding=embedding,
-        reduction=config.reductions[run.reduction] if run.reduction else None,
+        reduction=_reduction(config, run, entry, parameters),
     )
+
+
+def reduction_name(run: Run, reduction: Reduction | None) -> str | None:
+    """What a run's reduction is called in file names; a published one by what it does.
+
+    Args:
+        run: the configuration of the run.
+        reduction: its resolved reduction.
+    """
+    if run.reduction or reduction is None:
+        return run.reduction
+    return f"{PUBLISHED_PREFIX}{reduction.method}_{reduction.dimensions}"
+
+
+def _published_entry(config: Config, dataset: str, name: str, published: Path) -> dict[str, Any]:
+    run, data = config.runs[name], config.datasets[dataset]
+    key = run.published_as or name
+    source = data.published or data.borrows
+    found = read_published(published, source)["runs"] if source else {}
+    if key not in found:
+        raise InputError(f"runs.{name}: no published parameters of {key!r} for {dataset}")
+    entry: dict[str, Any] = found[key]
+    if entry["model"] != run.model:
+        raise InputError(f"runs.{name}: {key!r} is published for {entry['model']}, not {run.model}")
+    if "reduction" in entry and run.embedding is None:
+        raise InputError(f"runs.{name}: published settings of {key!r} need an embedding: name one")
+    return entry
+
+
+def _reduction(
+    config: Config, run: Run, entry: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> Reduction | None:
+    """The reduction that a run names, else the published one, which is as wide as the model."""
+    if run.reduction:
+        return config.reductions[run.reduction]
+    if "reduction" not in entry:
+        return None
+    return Reduction(**entry["reduction"], dimensions=parameters["dim"])
 
 
 def dataset_need(name: str, dataset: Dataset) -> str | None:

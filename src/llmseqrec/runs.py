@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,20 +15,27 @@ import pandas as pd
 
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
+    HISTORY,
     ITEMS,
     read_json,
     read_table,
     write_json,
+    write_table,
 )
 from llmseqrec.device import resolve_device
 from llmseqrec.embeddings.item_text import item_texts
 from llmseqrec.errors import InputError
 from llmseqrec.models.base import Catalogue, FloatArray, Recommender, Setting
-from llmseqrec.provenance import digest, environment, file_digest
+from llmseqrec.models.parameters import NeuralParameters
+from llmseqrec.provenance import code_fingerprint, digest, environment, file_digest
 from llmseqrec.reduction.affine import Affine
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.sessions import IntArray, Prompts, Sessions, withhold_last
+from llmseqrec.vector_facts import read_facts, texts_sha256
+
+# What a fitted run needs besides its model; run.json says where it lies.
+KEPT_FILES = ("catalogue", "preparation", "vectors", "reduction")
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,11 @@ class RunFiles:
         """Take the fields from the attributes of a job's inputs."""
         found = {name: getattr(inputs, name, None) for name in cls.__dataclass_fields__}
         return cls(**{name: Path(path) for name, path in found.items() if path})
+
+    @cached_property
+    def vectors_sha256(self) -> str | None:
+        """sha256 of the file of vectors, computed once: a job asks for it more than once."""
+        return file_digest(self.vectors) if self.vectors else None
 
 
 @dataclass(frozen=True)
@@ -93,17 +108,27 @@ def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[An
 
 
 def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Path) -> None:
-    """Fit a run and write its model and run.json."""
+    """Fit a run and write its model, run.json and, of a neural one, history.parquet.
+
+    Raises:
+        InputError: the run cannot be fitted as it is configured, or on these files.
+    """
     if files.train is None:
         raise ValueError("training sessions are needed")
     facts = run_facts(run, files, identity)
-    # Changes with configuration, seed, code and data.
-    state = Path("state") / digest([facts, str(files.train)])
+    kept = {"files": _relative(files, folder), "model_code": model_code(run)}
+    state = _state_dir(facts, files, folder) if MODELS[run.model].neural else None
     recommender = build(run, files, identity.setting(run, state))
+    _check_width(run, recommender)
     valid = Prompts.load(files.valid) if files.valid else None
     recommender.fit(Sessions.load(files.train), valid)
     recommender.save(folder / "model")
-    write_json(facts, folder / "run.json")
+    history = getattr(recommender, "history", None)  # of models that are trained in epochs
+    if history is not None:
+        write_table(pd.DataFrame(history), folder / "history.parquet", HISTORY)
+    write_json(facts | kept, folder / "run.json")
+    if state is not None:
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def recommend_run(
@@ -130,9 +155,15 @@ def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity) -> dict[str
         "device": identity.device_of(run),
         "code": identity.code,
         "data_hash": prepared.get("data_hash"),
-        "vectors_sha256": file_digest(files.vectors) if files.vectors else None,
+        "catalogue_sha256": file_digest(files.catalogue),
+        "vectors_sha256": files.vectors_sha256,
         "versions": environment(),
     }
+
+
+def model_code(run: ResolvedRun) -> str:
+    """Fingerprint of the code of a run's recommender, whoever calls it."""
+    return code_fingerprint(modules=[MODELS[run.model].recommender or ""])
 
 
 def read_prompts(folder: Path) -> Prompts:
@@ -160,15 +191,87 @@ def recommendation_table(
     )
 
 
+def _state_dir(facts: dict[str, Any], files: RunFiles, folder: Path) -> Path:
+    """Where a checkpoint is kept: another folder for other facts, sessions or results."""
+    sessions = [
+        file_digest(path)
+        for part in (files.train, files.valid)
+        if part is not None
+        for path in sorted(part.glob("*.npy"))
+    ]
+    return Path("state") / digest([facts, sessions, str(folder)])
+
+
+def _relative(files: RunFiles, folder: Path) -> dict[str, str]:
+    """The files that a fitted run still needs, as seen from its folder."""
+    named = {name: getattr(files, name) for name in KEPT_FILES}
+    return {
+        name: Path(os.path.relpath(path, folder)).as_posix() for name, path in named.items() if path
+    }
+
+
 def _catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:
     items = read_table(files.catalogue, ITEMS)
     if run.embedding is None or files.vectors is None:
         return Catalogue(len(items))
-    vectors = np.load(files.vectors, mmap_mode="r")
-    if len(vectors) != len(items):
-        raise InputError(f"{files.vectors}: {len(vectors)} vectors for {len(items)} items")
     texts = item_texts(items, run.embedding.template or "title")
+    vectors = np.load(files.vectors, mmap_mode="r")
+    _check_vectors(vectors, files, texts)
     return Catalogue(len(items), vectors, texts, _Encoder(run.embedding, files.reduction))
+
+
+def _check_vectors(vectors: FloatArray, files: RunFiles, texts: Sequence[str]) -> None:
+    """Vectors must be those of this catalogue, in its order, and reduced ones of their embedding.
+
+    Facts tell of the file they were written with, of its texts and, beside reduced vectors, of
+    the vectors behind them: minilm.pca64.npy was made from minilm.npy.
+
+    Raises:
+        InputError: naming the file that does not fit.
+    """
+    path = Path(files.vectors or "")
+    facts = read_facts(path, files.vectors_sha256 or "")
+    if len(vectors) != len(texts):
+        raise InputError(f"{path}: {len(vectors)} vectors for {len(texts)} items; embed them again")
+    if facts.get("texts_sha256") != texts_sha256(texts):
+        raise InputError(
+            f"{path}: made for other items, texts or another order than {files.catalogue} has"
+            " (texts_sha256); embed them again"
+        )
+    _check_origin(path, facts)
+
+
+def _check_origin(path: Path, facts: dict[str, Any]) -> None:
+    """Reduced vectors must be of the embedding that lies beside them now."""
+    embedding = path.with_name(f"{path.name.split('.')[0]}.json")
+    if embedding == path.with_suffix(".json"):
+        return
+    if not embedding.is_file():
+        raise InputError(f"{embedding}: no such file, so {path} cannot be checked; embed again")
+    if facts.get("source_vectors_sha256", "") != read_json(embedding).get("vectors_sha256"):
+        raise InputError(
+            f"{path}: reduced from other vectors than those that {embedding.name} tells of"
+            f" (vectors_sha256); delete {path.name}, so that they are reduced again"
+        )
+
+
+def _check_width(run: ResolvedRun, recommender: Recommender[Any]) -> None:
+    """Refuse to start from some coordinates of unreduced vectors: they come in no order.
+
+    Those of a reduction do, or are all alike, so that a model may take the first ones.
+    """
+    parameters, vectors = recommender.parameters, recommender.catalogue.vectors
+    if vectors is None or run.reduction or not isinstance(parameters, NeuralParameters):
+        return
+    options = parameters.item_vectors
+    if options.mode == "adapter" or options.control == "svd":
+        return
+    width = vectors.shape[1]
+    if parameters.dim < width:
+        raise InputError(
+            f"dim: {parameters.dim} of the {width} coordinates of unreduced item vectors would be"
+            f" an arbitrary choice; set dim to {width} or name a reduction"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from llmseqrec.config import Embedding, Reduction
-from llmseqrec.embeddings.base import EmbeddingProvider, embedding_facts
+from llmseqrec.embeddings.base import EmbeddingProvider
+from llmseqrec.embeddings.embed import embedding_facts
 from llmseqrec.errors import InputError
 from llmseqrec.reduction.affine import Affine
 from llmseqrec.registry import EMBEDDING_PROVIDERS, REDUCERS, load

@@ -1,13 +1,22 @@
 """Batches: nothing lost, nothing scored twice, no column of padding alone."""
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmseqrec.nn.batches import Batch, Batches, BatchOptions, MaskedItemBatches, NextItemBatches
+from llmseqrec.nn.batches import (
+    BLOCK_COST,
+    Batch,
+    Batches,
+    BatchOptions,
+    MaskedItemBatches,
+    NextItemBatches,
+    cheapest_cuts,
+)
 from llmseqrec.nn.sequences import MASKED_COPIES, PADDING
 from llmseqrec.sessions import Sessions
 
@@ -37,13 +46,15 @@ def epoch(batches: Batches, seed: int = 0) -> list[Batch]:
 
 def read(batch: Batch) -> list[tuple[list[int], dict[int, int]]]:
     """Items of each row without padding, and the target at each scored place of it."""
-    inputs = batch.inputs.numpy()
-    rows = [[item for item in row if item != PADDING] for row in inputs.tolist()]
-    targets: list[dict[int, int]] = [{} for _ in rows]
-    for position, target in zip(batch.positions.tolist(), batch.targets.tolist(), strict=True):
-        row, column = divmod(position, inputs.shape[1])
-        targets[row][column - (inputs.shape[1] - len(rows[row]))] = target
-    return list(zip(rows, targets, strict=True))
+    target_at = dict(zip(batch.positions.tolist(), batch.targets.tolist(), strict=True))
+    found, position = [], 0
+    for row in (row for block in batch.blocks for row in block.tolist()):
+        items = [item for item in row if item != PADDING]
+        places = range(len(items) - len(row), len(items))
+        targets = {place: target_at.get(position + i) for i, place in enumerate(places)}
+        found.append((items, {k: v for k, v in targets.items() if v is not None}))
+        position += len(row)
+    return found
 
 
 @settings(deadline=None)
@@ -77,23 +88,41 @@ def test_masked_rows_hide_the_items_that_are_their_targets(rows, fidelity):
 
 def test_the_chance_of_a_mask_is_the_given_one():
     batches = masked([[1, 2, 3, 4, 5]] * 400, "reference", mask_prob=0.3)
-    shares = [len(batch.targets) / batch.inputs.numel() for batch in epoch(batches)]
+    shares = [len(batch.targets) / batch.blocks[0].numel() for batch in epoch(batches)]
     expected = (10 * 0.3 + 0.2) / 11  # one row of eleven hides the last of five items
     assert np.mean(shares) == pytest.approx(expected, abs=0.02)
 
 
-def test_reference_batches_have_all_columns_and_standard_ones_no_empty_column():
+def test_reference_batches_have_all_columns_and_standard_blocks_no_empty_column():
     rows = [[1] * length for length in (2, 3, 4, 9) for _ in range(40)]
-    assert {batch.inputs.shape for batch in epoch(next_item(rows, "reference"))} == {(4, 5)}
+    for batch in epoch(next_item(rows, "reference")):
+        assert [block.shape for block in batch.blocks] == [(4, 5)]
     for batch in epoch(next_item(rows, "standard")):
-        assert (batch.inputs[:, 0] != PADDING).all()  # lengths side by side fill whole batches
+        assert all((block != PADDING).any(0).all() for block in batch.blocks)
+
+
+def test_cuts_cost_no_more_than_any_others():
+    lengths = np.sort(np.random.default_rng(1).integers(1, 6, 400))
+    ends = np.searchsorted(lengths, np.arange(1, 6), side="right")
+
+    def cost(cuts: list[int]) -> int:
+        starts = [0, *cuts[:-1]]
+        return sum(
+            lengths[stop - 1] * (stop - start) + BLOCK_COST
+            for start, stop in zip(starts, cuts, strict=True)
+        )
+
+    all_cuts = [
+        [*chosen, len(lengths)] for n in range(5) for chosen in combinations(ends[:-1].tolist(), n)
+    ]
+    assert cost(cheapest_cuts(lengths)) == min(map(cost, all_cuts))
 
 
 def test_sizes_add_up_and_the_last_batch_may_be_smaller():
     rows = [[1, 2, 3]] * 10
     for fidelity in ("reference", "standard"):
         batches = next_item(rows, fidelity)
-        assert sorted(len(batch.inputs) for batch in epoch(batches)) == [2, 4, 4]
+        assert sorted(sum(map(len, batch.blocks)) for batch in epoch(batches)) == [2, 4, 4]
         assert len(batches) == 3
 
 

@@ -15,7 +15,7 @@ def content(**changes: Any) -> dict[str, Any]:
     """The tiny configuration, with values at dotted keys replaced."""
     made = tiny_content(Path("raw"))
     made["embeddings"] = {"minilm": {}}
-    made["reductions"] = {"whitened": {"method": "pca_whitening"}}
+    made["reductions"] = {"whitened": {"method": "pca_whitening"}, "lda": {"method": "lda"}}
     for key, value in changes.items():
         *path, last = key.split("__")
         target: Any = made
@@ -27,6 +27,19 @@ def content(**changes: Any) -> dict[str, Any]:
 
 def run(**fields: Any) -> dict[str, Any]:
     return {"display": "A run", **fields}
+
+
+NULL_SPACE = {"parameters": {"item_vectors": {"mode": "null_space"}}}
+SIMILARITY = {"start": "similarity", "linear_head": True}
+IDLE: list[tuple[str, dict[str, Any]]] = [
+    (r"item_vectors\.control", {"item_vectors": {"control": "random"}}),
+    (r"item_vectors\.control", {"item_vectors": {"control": "matched_norm"}}),
+    (r"item_vectors\.control", {"item_vectors": {"control": "permuted"}}),
+    (r"item_vectors\.mode", {"item_vectors": {"mode": "adapter"}}),
+    (r"item_vectors\.mode", NULL_SPACE["parameters"]),
+    (r"item_vectors\.scale", {"item_vectors": {"scale": 0.5}}),
+    ("start", SIMILARITY),
+]
 
 
 @pytest.mark.parametrize(
@@ -62,12 +75,32 @@ def run(**fields: Any) -> dict[str, Any]:
         ),
         (
             {"runs__x": run(model="llm_seq_sim", embedding="minilm", reduction="pca")},
-            r"runs\.x\.reduction: 'pca' is not defined; defined: whitened",
+            r"runs\.x\.reduction: 'pca' is not defined; defined: whitened, lda",
+        ),
+        *(
+            (
+                {"runs__x": run(model="sasrec", parameters=parameters)},
+                rf"runs\.x: parameters\.{key} does nothing without an embedding; name one",
+            )
+            for key, parameters in IDLE
+        ),
+        *(
+            (
+                {"runs__x": run(model="sasrec", embedding="minilm", **NULL_SPACE, **reduction)},
+                r"runs\.x\.parameters\.item_vectors\.mode: null_space .*name a reduction of "
+                r"method pca or pca_whitening",
+            )
+            for reduction in ({}, {"reduction": "lda"})
         ),
         ({"runs__V-SKNN": run(model="sknn")}, r"runs\.V-SKNN.*: String should match pattern"),
         ({"runs__test": run(model="sknn")}, r"runs\.test: a run cannot have the name of a folder"),
         ({"embeddings__minilm": {"provider": "opnai"}}, r"unknown provider 'opnai'; known: "),
         ({"reductions__whitened": {"method": "tsne"}}, r"unknown method 'tsne'; known: "),
+        (
+            {"reductions__published_pca_448": {"method": "pca"}},
+            r"reductions\.published_pca_448: published_\* are those of published settings",
+        ),
+        ({"embeddings__minilm": {"pooling": "max"}}, r"embeddings\.minilm\.pooling: "),
         ({"reductions__whitened__power": 2}, r"reductions\.whitened\.power: .*less than or equal"),
         (
             {"experiments__0__dataset": "tinny"},
@@ -89,6 +122,20 @@ def test_mistakes_are_refused_by_name_in_one_line(changes: dict[str, Any], messa
     with pytest.raises(InputError, match=message) as caught:
         parse_config(content(**changes))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"parameters": SIMILARITY | {"item_vectors": {"control": "svd"}}},
+        {"parameters": {"item_vectors": {"control": "svd", "mode": "null_space"}}},
+        {"parameters": SIMILARITY, "embedding": "minilm"},
+        {**NULL_SPACE, "embedding": "minilm", "reduction": "whitened"},
+    ],
+    ids=str,
+)
+def test_options_of_item_vectors_are_taken_where_there_are_some(fields: dict[str, Any]) -> None:
+    assert "x" in parse_config(content(runs__x=run(model="sasrec", **fields))).runs
 
 
 def test_several_mistakes_are_counted() -> None:

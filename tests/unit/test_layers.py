@@ -14,6 +14,8 @@ PACKAGE = ROOT / "src" / "llmseqrec"
 
 GROUND = {
     "config",
+    "config_base",
+    "config_runs",
     "contracts",
     "device",
     "errors",
@@ -23,6 +25,7 @@ GROUND = {
     "resolve",
     "seeding",
     "sessions",
+    "vector_facts",
 }
 FLOORS = {
     **dict.fromkeys(GROUND, 0),

@@ -53,9 +53,15 @@ def test_mean_and_sample_deviation_over_seeds():
     assert frame["ndcg@20_sd"][0] == pytest.approx(np.std([0.02, 0.04], ddof=1))
 
 
-def test_one_seed_has_no_deviation():
+def test_best_seed_is_the_one_with_the_best_ndcg_in_every_metric():
+    seeds = [scores(0.02), scores(0.04) | {"hr@20": 0.03}, scores(0.03)]
+    frame = build_leaderboard([RunResult("a", seeds)], LABEL)
+    assert frame[["ndcg@20_best_seed", "hr@20_best_seed"]].iloc[0].tolist() == [0.04, 0.03]
+
+
+def test_one_seed_has_no_deviation_and_is_not_the_best_of_several():
     frame = build_leaderboard([RunResult("a", [scores(0.02)])], LABEL)
-    assert "ndcg@20_sd" not in frame
+    assert not {"ndcg@20_sd", "ndcg@20_best_seed"} & set(frame)
 
 
 def test_difference_is_relative_and_takes_the_mean_over_ties_where_there_is_one(published):

@@ -127,14 +127,6 @@ def test_a_prompt_without_known_items_trains_and_scores(name: str, fidelity: Fid
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_scored_positions(name: str) -> None:
-    network = NETWORKS[name]("reference", 1)
-    scored = network.scored(torch.tensor([[PADDING, 2, MASK, 0]]))
-    masked = [False, False, True, False]
-    assert scored.tolist() == [masked if name == "bert4rec" else [False, True, True, True]]
-
-
-@pytest.mark.parametrize("name", NETWORKS)
 def test_start_is_set_by_the_generator_alone(name: str) -> None:
     before = torch.get_rng_state()
     first, again, other = (NETWORKS[name]("standard", seed).state_dict() for seed in (1, 1, 2))

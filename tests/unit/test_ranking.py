@@ -133,8 +133,28 @@ def test_both_libraries_give_the_same_lists(monkeypatch: pytest.MonkeyPatch) -> 
     queries, table = whole_numbers(rng, 500, 130), whole_numbers(rng, 333, 130)
     by_numpy = rank_dot(queries, table, None, 10)
     threads = torch.get_num_threads()
-    monkeypatch.setattr("llmseqrec.evaluation.ranking.TORCH_FROM_WORK", 1)
+    monkeypatch.setattr("llmseqrec.evaluation.ranking.TORCH_FROM_SIZE", 1)
     by_torch = rank_dot(queries, table, None, 10)
     np.testing.assert_array_equal(by_numpy[0], by_torch[0])
     np.testing.assert_array_equal(by_numpy[1], by_torch[1])
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("n_items", "dim"), [(5003, 384), (6007, 384), (5003, 64), (333, 16)])
+@pytest.mark.parametrize("budget_bytes", [1, 2**28])
+def test_a_list_is_the_same_alone_and_among_others(
+    n_items: int, dim: int, budget_bytes: int
+) -> None:
+    """Whichever library multiplies, and also where equal items abound."""
+    rng = np.random.default_rng(5)
+    queries = rng.standard_normal((300, dim), dtype=np.float32)
+    table = rng.standard_normal((n_items, dim), dtype=np.float32)
+    equal = np.sort(rng.permutation(n_items)[: n_items // 5])
+    table[equal] = queries[7] * 2  # the nearest items of one query
+    items, scores = rank_dot(queries, table, None, 30, budget_bytes)
+    for part in (slice(7, 8), slice(0, 1), slice(290, 300), slice(5, 35), slice(43, 300)):
+        some, best = rank_dot(queries[part], table, None, 30, budget_bytes)
+        np.testing.assert_array_equal(some, items[part])
+        np.testing.assert_array_equal(best, scores[part])
+    np.testing.assert_array_equal(items[7], equal[:30])
+    assert len(set(scores[7])) == 1

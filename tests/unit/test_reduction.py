@@ -137,14 +137,18 @@ def test_saved_and_loaded(method: str, tmp_path: Path) -> None:
     assert loaded.report == affine.report
 
 
-@pytest.mark.parametrize(("method", "possible"), [("pca", DIM), ("pca_whitening", DIM), ("lda", 4)])
+@pytest.mark.parametrize(
+    ("method", "possible"),
+    [("pca", DIM), ("pca_whitening", DIM), ("lda", 4), ("random_projection", DIM)],
+)
 def test_dimensions_are_capped_and_logged(
     method: str, possible: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     affine = fit(method, text_like(), dimensions=512)
     assert affine.matrix.shape == (DIM, possible)
     assert (affine.report["dimensions_asked"], affine.report["dimensions"]) == (512, possible)
-    assert f"512 dimensions asked for, {possible} possible" in caplog.text
+    message = f"{method}: 512 dimensions asked for, {possible} possible, {possible} it is"
+    assert caplog.messages == [message]
 
 
 def test_report_of_what_a_reduction_did() -> None:

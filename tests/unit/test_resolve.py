@@ -7,7 +7,14 @@ import pytest
 
 from llmseqrec.config import Config, parse_config
 from llmseqrec.errors import InputError
-from llmseqrec.resolve import dataset_need, external_path, read_published, resolve_run, run_need
+from llmseqrec.resolve import (
+    dataset_need,
+    external_path,
+    read_published,
+    reduction_name,
+    resolve_run,
+    run_need,
+)
 from tests.conftest import ROOT, tiny_content
 
 PUBLISHED = ROOT / "config" / "published"
@@ -17,6 +24,7 @@ def config_of(runs: dict[str, Any] | None = None, **dataset: Any) -> Config:
     content = tiny_content(Path("raw"))
     content["datasets"]["tiny"] |= dataset
     content["embeddings"] = {"minilm": {}, "lost": {"model": "no/such-model"}}
+    content["reductions"] = {"whitened": {"method": "pca_whitening"}}
     content["runs"] |= runs or {}
     return parse_config(content)
 
@@ -47,17 +55,62 @@ def test_published_parameters_that_do_not_exist_are_named() -> None:
         resolve_run(config, "tiny", "v_sknn", PUBLISHED)
 
 
+def test_published_parameters_of_another_model_are_refused() -> None:
+    config = config_of(sknn(params_from="published", published_as="sasrec"), published="beauty")
+    with pytest.raises(InputError, match=r"v_sknn: 'sasrec' is published for sasrec, not sknn"):
+        resolve_run(config, "tiny", "v_sknn", PUBLISHED)
+
+
 @pytest.mark.parametrize("name", ["beauty", "steam", "delivery_hero"])
 def test_published_optima_fit_the_models(name: str) -> None:
     content = read_published(PUBLISHED, name)
-    for run in content["runs"]:
-        model = "llm_seq_sim" if run.startswith("llm") else "most_popular"
-        model = "sknn" if run.endswith("sknn") else model
-        fields = {"display": run, "model": model, "params_from": "published"}
-        if model == "llm_seq_sim":
+    for run, entry in content["runs"].items():
+        fields = {"display": run, "model": entry["model"], "params_from": "published"}
+        if run.startswith("llm"):
             fields["embedding"] = "minilm"
         found = resolve_run(config_of({run: fields}, published=name), "tiny", run, PUBLISHED)
-        assert found.parameters.items() >= content["runs"][run]["parameters"].items()
+        assert found.parameters.items() >= entry["parameters"].items()
+
+
+def llm2sasrec(**fields: Any) -> Config:
+    run = {"display": "L", "model": "sasrec", "params_from": "published", **fields}
+    return config_of({"llm2sasrec": run}, published="beauty")
+
+
+def test_published_reduction_applies_as_wide_as_the_model() -> None:
+    config = llm2sasrec(embedding="minilm")
+    found = resolve_run(config, "tiny", "llm2sasrec", PUBLISHED)
+    assert found.reduction is not None
+    assert found.parameters["dim"] == 448
+    assert found.reduction.model_dump(include={"method", "dimensions", "normalise"}) == {
+        "method": "pca",
+        "dimensions": 448,
+        "normalise": False,
+    }
+    assert reduction_name(config.runs["llm2sasrec"], found.reduction) == "published_pca_448"
+    narrow = llm2sasrec(embedding="minilm", parameters={"dim": 32})
+    reduction = resolve_run(narrow, "tiny", "llm2sasrec", PUBLISHED).reduction
+    assert reduction is not None
+    assert reduction.dimensions == 32
+
+
+def test_a_reduction_that_the_run_names_replaces_the_published_one() -> None:
+    config = llm2sasrec(embedding="minilm", reduction="whitened")
+    found = resolve_run(config, "tiny", "llm2sasrec", PUBLISHED)
+    assert found.reduction == config.reductions["whitened"]
+    assert reduction_name(config.runs["llm2sasrec"], found.reduction) == "whitened"
+
+
+def test_published_settings_with_a_reduction_need_an_embedding() -> None:
+    with pytest.raises(InputError, match=r"runs\.llm2sasrec: .* need an embedding: name one"):
+        resolve_run(llm2sasrec(), "tiny", "llm2sasrec", PUBLISHED)
+
+
+def test_settings_of_ones_own_have_no_reduction_but_the_named_one() -> None:
+    config = llm2sasrec(embedding="minilm", params_from="default")
+    found = resolve_run(config, "tiny", "llm2sasrec", PUBLISHED).reduction
+    assert found is None
+    assert reduction_name(config.runs["llm2sasrec"], found) is None
 
 
 def test_the_template_of_the_dataset_applies_unless_the_embedding_has_one() -> None:
@@ -106,7 +159,8 @@ def lack(config: Config, name: str) -> str | None:
 
 def test_what_a_run_lacks(tmp_path: Path) -> None:
     lost = {"display": "Sim", "model": "llm_seq_sim", "embedding": "lost"}
-    assert "no/such-model" in (lack(config_of({"sim": lost}), "sim") or "")
+    reason = lack(config_of({"sim": lost}), "sim") or ""
+    assert reason.startswith("weights unavailable: no/such-model")
     assert lack(config_of(), "v_sknn") is None
     template = str(tmp_path / "{dataset}.{split}.csv")
     reason = lack(external(template), "ext")

@@ -1,20 +1,24 @@
 """Vectors of the packaged sentence encoder, and what is refused before anything is loaded."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
 from llmseqrec.config import Embedding
+from llmseqrec.contracts import ITEMS, write_table
 from llmseqrec.embeddings import weights
-from llmseqrec.embeddings.base import embedding_facts
+from llmseqrec.embeddings.embed import embed_items, embedding_facts
 from llmseqrec.embeddings.sentence_transformers import SentenceTransformers
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import file_digest
+from llmseqrec.vector_facts import read_facts
 
 TEXTS = [
     "Lavender Shampoo, 8 oz",
@@ -95,6 +99,18 @@ def test_facts_name_model_weights_and_texts(
     assert other["texts_sha256"] != facts["texts_sha256"]
 
 
+def test_vectors_of_a_catalogue_are_written_with_their_facts(
+    provider: SentenceTransformers, tmp_path: Path
+) -> None:
+    titles = ["red lipstick", "argan oil shampoo"]
+    items = pd.DataFrame({"item_id": [0, 1], "source_id": ["a", "b"], "title": titles})
+    write_table(items, tmp_path / "items.parquet", ITEMS)
+    target = tmp_path / "minilm.npy"
+    embed_items(tmp_path / "items.parquet", provider.embedding, "cpu", target)
+    facts = read_facts(target, file_digest(target))
+    assert (facts["items"], np.load(target).shape) == (2, (2, 384))
+
+
 def test_asking_for_needs_imports_nothing_heavy() -> None:
     code = (
         "import sys; sys.path.insert(0, 'src')\n"
@@ -124,6 +140,26 @@ def test_downloads_need_a_pinned_commit(revision: str | None) -> None:
     assert SentenceTransformers.unmet_need(embedding) is None
     with pytest.raises(InputError, match="revision"):
         SentenceTransformers(embedding).embed(["text"])
+
+
+def test_a_download_that_fails_ends_on_one_line(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'src')\n"
+        "from llmseqrec.config import Embedding\n"
+        "from llmseqrec.embeddings.weights import obtain_folder\n"
+        f"obtain_folder(Embedding(model='no/such', revision='{COMMIT}', allow_download=True))\n"
+    )
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env=offline,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("llmseqrec.errors.InputError: weights unavailable: no/such: ")
 
 
 def test_weights_in_the_hub_cache_need_no_download(

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from llmseqrec.errors import InputError
-from llmseqrec.nn.batches import BatchOptions, NextItemBatches
+from llmseqrec.nn.batches import Batch, BatchOptions, NextItemBatches
 from llmseqrec.nn.item_table import ItemTable
 from llmseqrec.nn.layers import TransformerShape
 from llmseqrec.nn.losses import LossOptions, make_loss
@@ -48,7 +49,7 @@ def trainer(
 ) -> Trainer:
     rng = torch.Generator().manual_seed(3)
     shape = TransformerShape(max_length=5, layers=1, heads=2, dropout=0.2, fidelity=fidelity)
-    network = SASRec(ItemTable.random(N_ITEMS, 8, rng), shape, rng)
+    network = SASRec(ItemTable.random(N_ITEMS, 16, rng), shape, rng)
     optimizer = make_optimizer(network.parameters(), fidelity, lr, 0.01, clipnorm=5.0)
     return Trainer(
         network, optimizer, make_loss(loss, LossOptions(negatives=8)), options, state_dir
@@ -79,7 +80,7 @@ def fit(made: Trainer, validate: Callable[[], float], seed: int = 1) -> list[flo
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "sampled_softmax", "gbce", "bce"])
 def test_it_learns_what_follows(loss):
-    made = trainer(TrainerOptions(max_epochs=40, patience=40), loss=loss, lr=0.03)
+    made = trainer(TrainerOptions(max_epochs=100, patience=100), loss=loss, lr=0.03)
     prompts = torch.arange(N_ITEMS)[:, None]
 
     def share_right() -> float:
@@ -87,7 +88,7 @@ def test_it_learns_what_follows(loss):
         return (scores.argmax(1) == (prompts[:, 0] + 1) % N_ITEMS).float().mean().item()
 
     history = made.fit(batches(), share_right, np.random.default_rng(1))
-    assert [row["epoch"] for row in history] == list(range(1, 41))
+    assert [row["epoch"] for row in history] == list(range(1, 101))
     assert history[-1]["loss"] < history[0]["loss"]
     with torch.no_grad():
         assert share_right() == max(row["validation"] for row in history) > 0.7
@@ -116,20 +117,65 @@ def test_at_the_limit_the_last_weights_can_be_kept():
     assert weights(last) == weights(rising)
 
 
-@pytest.mark.parametrize("fidelity", ["reference", "standard"])
+@pytest.mark.parametrize(
+    ("fidelity", "averaging"), [("reference", 0.0), ("standard", 0.0), ("standard", 0.9)]
+)
 @pytest.mark.parametrize("loss", ["cross_entropy", "sampled_softmax"])
 @pytest.mark.parametrize("kill_at", [0, 1, 3, 4])
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(tmp_path, fidelity, loss, kill_at):
+def test_a_killed_run_ends_with_the_same_weights(tmp_path, fidelity, averaging, loss, kill_at):
+    kind = {"loss": loss, "fidelity": fidelity}
+    options = TrainerOptions(averaging=averaging)
     values = [0.1, 0.4, 0.2, 0.5, 0.3, 0.45]
-    made = [trainer(state_dir=tmp_path / "whole", loss=loss, fidelity=fidelity)]
+    made = [trainer(options, tmp_path / "whole", **kind)]
     expected = made[0].fit(batches(fidelity), scripted(values), np.random.default_rng(1))
-    killed = trainer(state_dir=tmp_path / "killed", loss=loss, fidelity=fidelity)
+    killed = trainer(options, tmp_path / "killed", **kind)
     with pytest.raises(KilledError):
         killed.fit(batches(fidelity), scripted(values, kill_at), np.random.default_rng(1))
-    made.append(trainer(state_dir=tmp_path / "killed", loss=loss, fidelity=fidelity))
+    made.append(trainer(options, tmp_path / "killed", **kind))
     rest = scripted(values[kill_at:])
     assert made[1].fit(batches(fidelity), rest, np.random.default_rng(1)) == expected
     assert weights(made[0]) == weights(made[1])
+
+
+def test_without_patience_all_epochs_are_trained_and_the_last_weights_kept():
+    made, last = trainer(TrainerOptions(3, None)), trainer(TrainerOptions(3, None))
+    assert fit(made, scripted([0.3, 0.2, 0.1])) == [0.3, 0.2, 0.1]
+    fit(last, scripted([0.1, 0.2, 0.3]))
+    assert weights(made) == weights(last)
+
+
+class Recorder(Trainer):
+    """Keeps the item table after every step."""
+
+    def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        loss = super().step(batch, generator)
+        self.__dict__.setdefault("tables", []).append(self.table())
+        return loss
+
+    def table(self) -> np.ndarray:
+        return self.network.item_table.weight.detach().numpy().copy()
+
+
+def test_the_running_mean_is_validated_and_kept():
+    plain = trainer()
+    options = TrainerOptions(max_epochs=3, averaging=0.3)
+    made = Recorder(plain.network, plain.optimizer, plain.loss, options)
+    seen: list[np.ndarray] = []
+
+    def validate() -> float:
+        seen.append(made.table())
+        return len(seen)
+
+    made.fit(batches(), validate, np.random.default_rng(1))
+    mean, expected = made.tables[0], []
+    for step, table in enumerate(made.tables[1:], 1):
+        decay = min(0.3, step / (step + 10))
+        mean = decay * mean + (1 - decay) * table
+        if (step + 1) % len(batches()) == 0:
+            expected.append(mean)
+    np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(made.table(), seen[-1])
+    assert np.abs(seen[-1] - made.tables[-1]).max() > 1e-3  # the test can tell it from the weights
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):

@@ -8,6 +8,7 @@ import yaml
 
 from llmseqrec.config import read_config
 from llmseqrec.config_docs import reference_page, schema_json
+from tests.conftest import tiny_content, tiny_rows
 from tests.workflow.copies import ROOT, copy_project, run
 
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -82,8 +83,40 @@ def test_runs_without_their_data_stand_in_the_table_with_the_reason(tmp_path: Pa
     assert table.loc["SKNN", "ndcg@20_published"] == 0.113
 
 
+def test_runs_without_weights_stand_in_the_table_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    folder = copy_project(tmp_path / "project")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "rows.csv").write_text("\n".join(tiny_rows()) + "\n")
+    shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    content = tiny_content(raw) | {key: shipped[key] for key in ("embeddings", "reductions")}
+    content["datasets"]["tiny"]["borrows"] = "beauty"
+    content["runs"]["bert2sasrec"] = shipped["runs"]["bert2sasrec"]
+    content["experiments"][0]["runs"] = ["most_popular", "bert2sasrec"]
+    (folder / "config" / "bert.yaml").write_text(yaml.safe_dump(content))
+    done = run(folder, "tables", "--configfile", "config/bert.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    table = pd.read_csv(folder / "results" / "tables" / "leaderboard.tiny.temporal.csv")
+    rows = table.set_index("model")["note"]
+    assert rows["BERT2SASRec (settings of LLM2SASRec)"].startswith(
+        "not run: weights unavailable: bert-base-uncased "
+    )
+    assert table.set_index("model").loc["MostPopular", "status"] == "ran"
+
+
+def test_published_settings_bring_their_reduction(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    model = "results/beauty/published/full/llm2bert4rec_published/seed1/model/model.safetensors"
+    planned = run(folder, "--dry-run", model)
+    assert planned.returncode == 0, planned.stderr
+    assert "embeddings/minilm.published_lda_448.npy" in planned.stdout + planned.stderr
+
+
 def test_strict_stops_at_a_run_that_cannot_be_done(tmp_path: Path) -> None:
     folder = copy_project(tmp_path / "project")
-    done = run(folder, "--dry-run", "--config", "strict=true")
+    done = run(folder, "--dry-run", "--config", "strict=true", "only=[delivery_hero]")
     assert done.returncode != 0
     assert "strict: most_popular on delivery_hero, temporal cannot run" in done.stdout + done.stderr

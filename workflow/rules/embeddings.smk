@@ -39,6 +39,8 @@ rule reduce_embeddings:
         "logs/reduce_embeddings/{dataset}.{embedding}.{reduction}.log",
     benchmark:
         "logs/benchmark/reduce_embeddings/{dataset}.{embedding}.{reduction}.tsv"
+    wildcard_constraints:
+        reduction=one_of(PLAN.reductions),
     conda:
         "../../envs/core.yaml"
     envmodules:
@@ -48,7 +50,7 @@ rule reduce_embeddings:
         mem_mb=4000,
         runtime=60,
     params:
-        reduction=lambda w: CONFIG.reductions[w.reduction].model_dump(),
-        code=code("reduce_embeddings", lambda w: REDUCERS[CONFIG.reductions[w.reduction].method]),
+        reduction=lambda w: PLAN.reductions[w.reduction].model_dump(),
+        code=code("reduce_embeddings", lambda w: REDUCERS[PLAN.reductions[w.reduction].method]),
     script:
         "../scripts/reduce_embeddings.py"

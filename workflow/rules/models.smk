@@ -1,3 +1,8 @@
+from llmseqrec.registry import MODELS
+
+NEURAL = {name for name, run in CONFIG.runs.items() if MODELS[run.model].neural}
+
+
 rule train_model:
     input:
         unpack(PLAN.run_inputs),
@@ -9,7 +14,7 @@ rule train_model:
     benchmark:
         "logs/benchmark/train_model/{dataset}.{split}.{part}.{run}.seed{seed}.tsv"
     wildcard_constraints:
-        run=one_of(set(CONFIG.runs) - PLAN.external),
+        run=one_of(set(CONFIG.runs) - PLAN.external - NEURAL),
     conda:
         "../../envs/torch.yaml"
     envmodules:
@@ -25,6 +30,16 @@ rule train_model:
         code=run_code("train_model"),
     script:
         "../scripts/train_model.py"
+
+
+# The same job; a run that is trained in epochs has one output more.
+use rule train_model as train_neural_model with:
+    output:
+        model="results/{dataset}/{split}/{part}/{run}/seed{seed}/model/model.safetensors",
+        facts="results/{dataset}/{split}/{part}/{run}/seed{seed}/run.json",
+        history="results/{dataset}/{split}/{part}/{run}/seed{seed}/history.parquet",
+    wildcard_constraints:
+        run=one_of(NEURAL),
 
 
 rule recommend:

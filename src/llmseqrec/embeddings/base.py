@@ -1,6 +1,5 @@
 """What every provider of item vectors offers."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -34,17 +33,3 @@ class EmbeddingProvider(Protocol):
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of the texts, (n_texts, dim)."""
         ...
-
-
-def embedding_facts(
-    provider: EmbeddingProvider, texts: Sequence[str], vectors: FloatArray
-) -> dict[str, Any]:
-    """What is written beside the vectors: who made them, of which texts."""
-    return {
-        **provider.fingerprint,
-        "items": len(texts),
-        "dimensions": int(vectors.shape[1]),
-        "empty_texts": sum(not text.strip() for text in texts),
-        "distinct_texts": len(set(texts)),
-        "texts_sha256": hashlib.sha256("\n".join(texts).encode()).hexdigest(),
-    }

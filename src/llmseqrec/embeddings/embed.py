@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import ITEMS, read_table, write_array, write_json
 from llmseqrec.device import resolve_device
-from llmseqrec.embeddings.base import embedding_facts
+from llmseqrec.embeddings.base import EmbeddingProvider, FloatArray
 from llmseqrec.embeddings.item_text import item_texts
+from llmseqrec.provenance import file_digest
 from llmseqrec.registry import EMBEDDING_PROVIDERS, load
+from llmseqrec.vector_facts import texts_sha256
 
 
 def embed_items(items: Path, embedding: Embedding, device: str, target: Path) -> None:
@@ -17,6 +21,21 @@ def embed_items(items: Path, embedding: Embedding, device: str, target: Path) ->
     texts = item_texts(read_table(items, ITEMS), embedding.template or "title")
     provider = load(EMBEDDING_PROVIDERS[embedding.provider])(embedding, resolve_device(device))
     vectors = provider.embed(texts)
-    facts = embedding_facts(provider, texts, vectors) | {"template": embedding.template}
     write_array(vectors, target)
+    own = {"template": embedding.template, "vectors_sha256": file_digest(target)}
+    facts = embedding_facts(provider, texts, vectors) | own
     write_json(facts, target.with_suffix(".json"))
+
+
+def embedding_facts(
+    provider: EmbeddingProvider, texts: Sequence[str], vectors: FloatArray
+) -> dict[str, Any]:
+    """Who made the vectors, of which texts."""
+    return {
+        **provider.fingerprint,
+        "items": len(texts),
+        "dimensions": int(vectors.shape[1]),
+        "empty_texts": sum(not text.strip() for text in texts),
+        "distinct_texts": len(set(texts)),
+        "texts_sha256": texts_sha256(texts),
+    }

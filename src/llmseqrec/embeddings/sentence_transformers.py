@@ -23,6 +23,10 @@ _BATCHES_A_STEP = 16  # how often progress is told
 class SentenceTransformers:
     """Vectors exactly as the model gives them; all-MiniLM-L6-v2 gives unit vectors.
 
+    With `pooling` the token vectors of the last layer are pooled that way and nothing is done to
+    the result; so a plain encoder such as bert-base-uncased serves as well. `mean` is over all
+    tokens of the text, the first and the last special ones included.
+
     Weights are safetensors from an installed package, a local folder or the hub's cache; nothing
     is fetched unless the configuration allows it, and code that comes with a model is never run.
 
@@ -55,6 +59,7 @@ class SentenceTransformers:
             "provider": self.embedding.provider,
             "model": self.embedding.model,
             "revision": self.embedding.revision,
+            "pooling": self.embedding.pooling,
             "sha256": weights.weights_sha256(self.folder),
             "versions": {
                 name: version(name) for name in ("sentence-transformers", "transformers", "torch")
@@ -99,10 +104,22 @@ class SentenceTransformers:
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        return SentenceTransformer(
+        model = SentenceTransformer(
             str(folder),
             device=self.device,
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
+        if self.embedding.pooling is None:
+            return model
+        return self._pooled(model)
+
+    def _pooled(self, model: Any) -> Any:
+        """The model's encoder with the configured pooling after it."""
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        encoder = model[0]
+        pooling = Pooling(encoder.get_embedding_dimension(), self.embedding.pooling)
+        return SentenceTransformer(modules=[encoder, pooling], device=self.device)

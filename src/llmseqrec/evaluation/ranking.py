@@ -29,11 +29,15 @@ BLOCK_ITEMS = 8
 BLOCKS_PER_GROUP = 8
 WHOLE_ROWS_AT_ONCE = 32
 MAX_CHUNK_ROWS = 256  # a longer chunk hardly speeds up the product and leaves the caches
+# Libraries multiply few rows by other kernels, which sum in another order: a score would depend on
+# how many queries stand beside its own, and with one query, equal items would get unequal scores.
+# From 2 rows on (OpenBLAS of numpy) and 16 (MKL of torch) the bits stay the same (x86, all tried).
+MIN_PRODUCT_ROWS = 16
 LINE_ITEMS = 128  # rows of the buffer start on a cache line and divide into whole blocks
 # torch's product is about 15 % faster than numpy's for long vectors and not for short ones; small
-# work is not worth importing it.
+# tables are not worth importing it. The number of queries has no say, as the last bits differ.
 TORCH_FROM_DIM = 128
-TORCH_FROM_WORK = 5 * 10**10  # multiplications
+TORCH_FROM_SIZE = 2 * 10**6  # numbers of the table
 
 SIGN = np.uint32(1 << 31)
 NOTHING = np.uint64(0xFF800000_FFFFFFFF)  # the key of item -1 with score -inf
@@ -81,14 +85,16 @@ def rank_dot(
     """The k items with the largest dot product for each query.
 
     The product is computed chunk by chunk into reused buffers, one for each thread of the BLAS
-    library in use. The result is the same from run to run for the same number of threads.
+    library in use. The list of a query does not depend on the other queries, to the last bit, and
+    items of equal vectors get equal scores.
 
     Args:
         queries: (n_queries, dim).
         table: (n_items, dim), one row an item.
         seen: items ruled out, as compressed rows: offsets (n_queries + 1,) and item ids.
         k: list length.
-        budget_bytes: bound on the memory for scores, on top of a copy of the table.
+        budget_bytes: bound on the memory for scores, on top of a copy of the table; room for
+            `MIN_PRODUCT_ROWS` rows a thread is always taken.
 
     Returns:
         Items and scores (n_queries, k), as from `top_k`.
@@ -96,15 +102,17 @@ def rank_dot(
     n_items, n_threads = len(table), _blas_threads()
     width = -(-n_items // LINE_ITEMS) * LINE_ITEMS
     # Beside each score of 4 bytes: maxima, masks and indices of blocks.
-    chunk = min(max(budget_bytes // (n_threads * width * 8), 1), MAX_CHUNK_ROWS)
+    affordable = budget_bytes // (n_threads * width * 8)
+    chunk = min(max(affordable, MIN_PRODUCT_ROWS), MAX_CHUNK_ROWS)
     buffers: SimpleQueue[FloatArray] = SimpleQueue()
     for _ in range(n_threads):
         buffers.put(np.full((chunk, width), -np.inf, dtype=np.float32))
 
     def rank_chunk(rows: slice) -> tuple[IntArray, FloatArray]:
         buffer = buffers.get()
+        part = _at_least(queries[rows], MIN_PRODUCT_ROWS)
+        multiply(part, buffer[: len(part), :n_items])
         scores = buffer[: rows.stop - rows.start]
-        multiply(queries[rows], scores[:, :n_items])
         _rule_out(scores, seen, rows)
         best = top_k(scores, k)
         buffers.put(buffer)
@@ -115,7 +123,7 @@ def rank_dot(
     items = np.empty((len(queries), k), dtype=np.int32)
     best = np.empty((len(queries), k), dtype=np.float32)
     with (
-        _single_threaded_product(table, len(queries)) as multiply,
+        _single_threaded_product(table) as multiply,
         ThreadPoolExecutor(n_threads) as pool,
     ):
         for rows, found in zip(chunks, pool.map(rank_chunk, chunks), strict=True):
@@ -124,9 +132,9 @@ def rank_dot(
 
 
 @contextmanager
-def _single_threaded_product(table: FloatArray, n_queries: int) -> Iterator[Product]:
+def _single_threaded_product(table: FloatArray) -> Iterator[Product]:
     """A function that writes queries @ table.T, each call on the thread it is called from."""
-    if table.shape[1] < TORCH_FROM_DIM or n_queries * table.size < TORCH_FROM_WORK:
+    if table.shape[1] < TORCH_FROM_DIM or table.size < TORCH_FROM_SIZE:
         columns = np.ascontiguousarray(table.T, dtype=np.float32)  # (dim, n_items)
         with threadpool_limits(1, user_api="blas"):
             yield lambda queries, out: np.matmul(queries, columns, out=out)
@@ -146,6 +154,12 @@ def _single_threaded_product(table: FloatArray, n_queries: int) -> Iterator[Prod
         yield multiply
     finally:
         torch.set_num_threads(n_threads)
+
+
+def _at_least(rows: FloatArray, count: int) -> FloatArray:
+    """The rows, with rows of zeros below them where they are fewer than `count`."""
+    missing = count - len(rows)
+    return np.pad(rows, ((0, missing), (0, 0))) if missing > 0 else rows
 
 
 def _block_maxima(values: FloatArray, size: int) -> FloatArray:

@@ -73,6 +73,10 @@ class Recommender(ABC, Generic[P]):
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         """Scores of all items, (n_prompts, n_items), -inf where an item is ruled out."""
 
+    def known_items(self) -> NDArray[np.bool_]:
+        """(n_items,) items that a list can go by; a session without any has nothing to say."""
+        return np.ones(self.catalogue.n_items, dtype=bool)
+
     @abstractmethod
     def state(self) -> dict[str, NDArray[Any]]:
         """The fitted arrays, as `save` writes them."""

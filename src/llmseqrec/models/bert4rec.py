@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-
-from llmseqrec.models.neural import NeuralRecommender
 from llmseqrec.models.parameters import BERT4RecParameters
+from llmseqrec.models.transformer import TransformerRecommender
 from llmseqrec.nn.batches import Batches, BatchOptions, MaskedItemBatches
 from llmseqrec.nn.bert4rec import BERT4Rec
-from llmseqrec.nn.item_table import ItemTable
-from llmseqrec.nn.layers import TransformerShape
 from llmseqrec.nn.sequences import append_mask, windows
 from llmseqrec.sessions import IntArray, Sessions
 
 
-class BERT4RecRecommender(NeuralRecommender[BERT4RecParameters]):
+class BERT4RecRecommender(TransformerRecommender[BERT4RecParameters]):
     """Self-attention in both directions; masked items are predicted."""
 
-    def make_network(self, table: ItemTable, rng: torch.Generator) -> BERT4Rec:
-        """An untrained BERT4Rec."""
-        p = self.parameters
-        shape = TransformerShape(p.max_length, p.layers, p.heads, p.dropout, p.fidelity)
-        return BERT4Rec(table, shape, rng)
+    network_class = BERT4Rec
 
     def make_batches(self, train: Sessions, options: BatchOptions) -> Batches:
         """Eleven rows a session, masked anew every epoch."""

@@ -18,7 +18,7 @@ class GRU4RecRecommender(NeuralRecommender[GRU4RecParameters]):
     def make_network(self, table: ItemTable, rng: torch.Generator) -> GRU4Rec:
         """An untrained GRU4Rec."""
         p = self.parameters
-        return GRU4Rec(table, GRUShape(p.hidden, p.dropout, p.fidelity), rng)
+        return GRU4Rec(table, GRUShape(p.hidden, p.dropout, p.fidelity, p.linear_head), rng)
 
     def make_batches(self, train: Sessions, options: BatchOptions) -> Batches:
         """A row a session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from functools import cached_property
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.item_vectors import item_table, source_vectors
 from llmseqrec.models.parameters import NeuralParameters
 from llmseqrec.nn.batches import Batches, BatchOptions
+from llmseqrec.nn.fused import multiplies_bfloat16
 from llmseqrec.nn.head import SequenceNetwork
 from llmseqrec.nn.item_table import ItemTable
 from llmseqrec.nn.losses import LossOptions, make_loss
@@ -25,6 +27,8 @@ from llmseqrec.nn.optimizer import make_optimizer
 from llmseqrec.nn.sequences import Vocabulary, forbidden_in_window, windows
 from llmseqrec.nn.trainer import Trainer, TrainerOptions, hold_out
 from llmseqrec.sessions import IntArray, Prompts, Sessions
+
+log = logging.getLogger(__name__)
 
 N = TypeVar("N", bound=NeuralParameters)
 VALIDATION_CUTOFF = 20  # the study stops on NDCG@20
@@ -71,7 +75,8 @@ class NeuralRecommender(Recommender[N]):
             self.network.parameters(), p.fidelity, p.learning_rate, p.weight_decay, p.clipnorm
         )
         loss = make_loss(p.loss, self._loss_options)
-        options = TrainerOptions(p.max_epochs, p.patience, p.fidelity == "reference")
+        last = p.fidelity == "reference"
+        options = TrainerOptions(p.max_epochs, p.patience, last, p.averaging)
         trainer = Trainer(self.network, optimizer, loss, options, self.setting.state_dir)
         batches = self.make_batches(known, BatchOptions(p.max_length, p.batch_size, p.fidelity))
         self.history = trainer.fit(batches, lambda: self._validate(valid), rng)
@@ -103,6 +108,10 @@ class NeuralRecommender(Recommender[N]):
             scores[start:stop] = values
             start = stop
         return items, scores
+
+    def known_items(self) -> NDArray[np.bool_]:
+        """(n_items,) the items of the training sessions."""
+        return self.vocabulary.known_ids >= 0
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Weights and the known items."""
@@ -142,8 +151,11 @@ class NeuralRecommender(Recommender[N]):
     @property
     def _loss_options(self) -> LossOptions:
         p = self.parameters
+        bfloat16 = p.bfloat16 and multiplies_bfloat16(torch.device(self.setting.device))
+        if p.bfloat16 and not bfloat16:
+            log.info("bfloat16: %s lacks it, single precision it is", self.setting.device)
         return LossOptions(
-            p.negatives, p.shared_negatives, p.calibration, p.budget_mb * 2**20, p.bfloat16
+            p.negatives, p.shared_negatives, p.calibration, p.budget_mb * 2**20, bfloat16
         )
 
     def _validate(self, valid: Prompts) -> float:

@@ -5,9 +5,9 @@ Defaults are the study's where it states one (online material), else the plaines
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SknnDecay = Literal["linear", "log", "harmonic", "quadratic"]
 SimilarityDecay = Literal[
@@ -35,6 +35,16 @@ class Parameters(BaseModel):
     def needs_times(self) -> bool:
         """Whether training sessions must have time stamps."""
         return False
+
+    @property
+    def needs_ordered_vectors(self) -> bool:
+        """Whether item vectors are divided by the order of their directions."""
+        return False
+
+    @property
+    def idle_without_vectors(self) -> list[str]:
+        """Keys that are chosen and have no effect unless the run has item vectors."""
+        return []
 
 
 class MostPopularParameters(Parameters):
@@ -113,7 +123,11 @@ class NeuralParameters(Parameters):
         description="reference: the published code with its quirks; standard: padding masked, "
         "independent starting values, every seen item ruled out.",
     )
-    dim: int = Field(64, ge=1, description="Width; capped at that of the item vectors.")
+    dim: int = Field(
+        64,
+        ge=1,
+        description="Width; capped at that of the item vectors, unreduced ones are not cut.",
+    )
     max_length: int = Field(20, ge=1, description="Most recent items that are read (N).")
     dropout: float = Field(0.2, ge=0, lt=1)
     learning_rate: float = Field(0.001, gt=0)
@@ -121,12 +135,24 @@ class NeuralParameters(Parameters):
     clipnorm: float | None = Field(None, gt=0, description="Of each variable's gradient.")
     batch_size: int = Field(256, ge=1)
     max_epochs: int = Field(100, ge=1)
-    patience: int = Field(2, ge=1, description="Epochs without a better validation NDCG@20.")
+    patience: int | None = Field(
+        2,
+        ge=1,
+        description="Epochs without a better validation NDCG@20 after which to stop and take the "
+        "best; null: train max_epochs and take the last.",
+    )
+    linear_head: bool = Field(False, description="No activation before the scores.")
+    averaging: float = Field(
+        0.0, ge=0, lt=1, description="Decay a step of the running mean of weights that is used."
+    )
     loss: Literal["cross_entropy", "sampled_softmax", "gbce", "bce"] = "cross_entropy"
     negatives: int = Field(256, ge=1, description="Of a sampled loss.")
     shared_negatives: bool = Field(True, description="One set of negatives a batch.")
     calibration: float = Field(0.75, ge=0, le=1, description="t of gBCE.")
-    bfloat16: bool = Field(False, description="Products of full cross-entropy in bfloat16.")
+    bfloat16: bool = Field(
+        False,
+        description="Products of full cross-entropy in bfloat16, where the processor has them.",
+    )
     budget_mb: int = Field(256, ge=1, description="Memory for scores in training.")
     item_vectors: ItemVectors = ItemVectors()
 
@@ -134,19 +160,50 @@ class NeuralParameters(Parameters):
     def stochastic(self) -> bool:
         return True
 
+    @property
+    def needs_ordered_vectors(self) -> bool:
+        return self.item_vectors.mode == "null_space" and self.item_vectors.control != "svd"
 
-class SASRecParameters(NeuralParameters):
-    """SASRec; with an embedding LLM2SASRec."""
+    @property
+    def idle_without_vectors(self) -> list[str]:
+        if self.item_vectors.control == "svd":  # makes vectors of its own
+            return []
+        chosen = self.item_vectors.model_dump(exclude_defaults=True)
+        return [f"item_vectors.{key}" for key in chosen]
+
+
+class TransformerParameters(NeuralParameters):
+    """What SASRec and BERT4Rec share."""
 
     layers: int = Field(2, ge=1)
     heads: int = Field(2, ge=1, description="The width need not be a multiple.")
+    start: Literal["random", "similarity"] = Field(
+        "random",
+        description="similarity: untrained, the network ranks by similarity of item vectors to the "
+        "session's last one and its mean (BERT4Rec: its mean); needs linear_head.",
+    )
+    sharpness: float = Field(8.0, gt=0, description="Of that similarity.")
+
+    @property
+    def idle_without_vectors(self) -> list[str]:
+        svd = self.item_vectors.control == "svd"
+        start = ["start"] if self.start == "similarity" and not svd else []
+        return [*super().idle_without_vectors, *start]
+
+    @model_validator(mode="after")
+    def _similarity_has_either_sign(self) -> Self:
+        if self.start == "similarity" and not self.linear_head:
+            raise ValueError("start: similarity needs linear_head: true")
+        return self
 
 
-class BERT4RecParameters(NeuralParameters):
+class SASRecParameters(TransformerParameters):
+    """SASRec; with an embedding LLM2SASRec."""
+
+
+class BERT4RecParameters(TransformerParameters):
     """BERT4Rec; with an embedding LLM2BERT4Rec."""
 
-    layers: int = Field(2, ge=1)
-    heads: int = Field(2, ge=1)
     mask_prob: float = Field(0.2, gt=0, lt=1, description="Chance of an item to be masked.")
 
 

@@ -64,6 +64,10 @@ class SKNN(Recommender[SKNNParameters]):
         self.train = train
         self._build_index()
 
+    def known_items(self) -> NDArray[np.bool_]:
+        """(n_items,) the items of the training sessions."""
+        return self.known
+
     def state(self) -> dict[str, NDArray[Any]]:
         return {
             "offsets": self.train.offsets,

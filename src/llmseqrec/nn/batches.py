@@ -1,9 +1,10 @@
 """Batches of sessions: rows gathered from compressed rows, and which positions are scored.
 
-An epoch visits every row once, in an order drawn for it. At the "reference" fidelity a batch has
-all N columns and its rows are any (study, §4.5). At "standard" a batch holds rows of about equal
-length, without the columns that would be padding in all of them: rows are shuffled, sorted by
-length within pools of `POOL` batches, and the batches shuffled again.
+An epoch visits every row once, in an order drawn for it; the rows of a batch are any. At the
+"reference" fidelity a batch is one block of all N columns (study, §4.5). At "standard" its rows are
+sorted by length and cut into blocks of few columns, so that little padding is computed. The loss is
+that of the batch as a whole: batches of rows of one length would be cheaper, but their gradients
+lean one way each, and the network learns worse (docs/reproduction.md).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from llmseqrec.nn.initialisers import Fidelity
@@ -28,7 +28,7 @@ from llmseqrec.nn.sequences import (
 )
 from llmseqrec.sessions import IntArray, LongArray, Sessions
 
-POOL = 64  # batches; pools larger than an epoch change nothing
+BLOCK_COST = 128  # what one more block takes, as a number of positions
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,20 @@ class Batch:
     """Rows to read and positions to score.
 
     Attributes:
-        inputs: (batch, length) item ids, `PADDING` on the left.
-        positions: (m,) scored positions of the flattened inputs, ascending; at least one.
+        blocks: item ids, (rows, columns) each, `PADDING` on the left.
+        positions: (m,) scored positions, ascending, counted through the blocks row by row; at
+            least one.
         targets: (m,) the right item at each.
     """
 
-    inputs: Tensor
+    blocks: tuple[Tensor, ...]
     positions: Tensor
     targets: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
         return Batch(
-            self.inputs.to(device, non_blocking=True),
+            tuple(block.to(device, non_blocking=True) for block in self.blocks),
             self.positions.to(device, non_blocking=True),
             self.targets.to(device, non_blocking=True),
         )
@@ -103,17 +104,29 @@ class Batches(ABC):
     def epoch(self, rng: np.random.Generator) -> Iterator[Batch]:
         """One pass over all rows; batches with nothing to score are left out."""
         lengths = self.row_lengths()
-        reference = self.options.fidelity == "reference"
-        for rows in _order(lengths, self.options.size, rng, sort=not reference):
-            width = self.options.length if reference else int(lengths[rows].max())
-            inputs, targets = self.make(rows, width, rng)
+        order: LongArray = rng.permutation(len(lengths))
+        for start in range(0, len(order), self.options.size):
+            rows = order[start : start + self.options.size]
+            made = [self.make(block, width, rng) for block, width in self._blocks(rows, lengths)]
+            targets = np.concatenate([block.ravel() for _, block in made])
             positions = np.flatnonzero(targets != PADDING)
             if len(positions):
                 yield Batch(
-                    torch.from_numpy(inputs.astype(np.int64)),
+                    tuple(torch.from_numpy(inputs.astype(np.int64)) for inputs, _ in made),
                     torch.from_numpy(positions),
-                    torch.from_numpy(targets.ravel()[positions].astype(np.int64)),
+                    torch.from_numpy(targets[positions].astype(np.int64)),
                 )
+
+    def _blocks(self, rows: LongArray, lengths: LongArray) -> Iterator[tuple[LongArray, int]]:
+        """Rows and columns of each block of a batch."""
+        if self.options.fidelity == "reference":
+            yield rows, self.options.length
+            return
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        start = 0
+        for stop in cheapest_cuts(lengths[rows]):
+            yield rows[start:stop], int(lengths[rows[stop - 1]])
+            start = stop
 
 
 class NextItemBatches(Batches):
@@ -179,15 +192,27 @@ class MaskedItemBatches(Batches):
         return inputs[useful], targets[useful]
 
 
-def _order(
-    lengths: LongArray, size: int, rng: np.random.Generator, sort: bool
-) -> Iterator[LongArray]:
-    """Rows of each batch of an epoch."""
-    rows: NDArray[np.int64] = rng.permutation(len(lengths))
-    starts = np.arange(0, len(rows), size)
-    if sort:
-        pool = np.arange(len(rows)) // (POOL * size)
-        rows = rows[np.lexsort((lengths[rows], pool))]
-        starts = rng.permutation(starts)
-    for start in starts:
-        yield rows[start : start + size]
+def cheapest_cuts(lengths: LongArray) -> list[int]:
+    """Where to cut rows into blocks, each as wide as its longest row, at the least cost.
+
+    The cost is the number of positions computed, padding too, and `BLOCK_COST` for each block.
+
+    Args:
+        lengths: (n,) ascending, n at least 1.
+
+    Returns:
+        End of each block, ascending; the last is n.
+    """
+    widths, counts = np.unique(lengths, return_counts=True)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    cost = np.zeros(len(ends))  # of the rows before each end
+    origin = np.zeros(len(ends), dtype=np.int64)  # where the last block of these rows starts
+    for last, width in enumerate(widths, 1):
+        costs = cost[:last] + width * (ends[last] - ends[:last]) + BLOCK_COST
+        origin[last] = costs.argmin()
+        cost[last] = costs[origin[last]]
+    cuts, last = [], len(widths)
+    while last:
+        cuts.append(int(ends[last]))
+        last = int(origin[last])
+    return cuts[::-1]

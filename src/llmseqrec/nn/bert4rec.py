@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from llmseqrec.nn.head import ProjectionHead, SequenceNetwork
+from llmseqrec.nn.head import ProjectionHead, SequenceNetwork, head_activation
 from llmseqrec.nn.initialisers import DrawKernel, draw_kernels
 from llmseqrec.nn.item_table import ItemTable, random_vectors
 from llmseqrec.nn.layers import (
@@ -60,7 +60,8 @@ class BERT4Rec(SequenceNetwork):
         self.item_table = item_table
         self.positions = nn.Parameter(random_vectors(shape.max_length, dim, rng))
         self.layers = nn.ModuleList(BERT4RecLayer(dim, shape, draw) for _ in range(shape.layers))
-        self.head = ProjectionHead((dim, dim), F.gelu, rng)
+        activation = head_activation(F.gelu, shape.linear_head)
+        self.head = ProjectionHead((dim, dim), activation, rng)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(batch, length) -> (batch, length, dim); at "standard", zero at padding."""
@@ -69,7 +70,3 @@ class BERT4Rec(SequenceNetwork):
         for layer in self.layers:
             x = layer(x, mask)
         return x if self.fidelity == "reference" else zero_padding(x, inputs)
-
-    def scored(self, inputs: Tensor) -> Tensor:
-        """Masked positions; padding is none, though it shares the mask's vector."""
-        return inputs == self.item_table.n_items

@@ -27,6 +27,7 @@ class Progress:
         history: a row an epoch: epoch, loss, validation.
         best: weights after the best epoch so far.
         network: weights after the last epoch.
+        average: running mean of the weights, and how many it is of; empty without averaging.
         optimizer: state after the last epoch.
     """
 
@@ -34,6 +35,7 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     network: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
 
 

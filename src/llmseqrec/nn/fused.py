@@ -19,6 +19,9 @@ from torch.nn import functional
 
 CACHE_BYTES = 8 * 2**20  # of the buffer; larger ones are slower
 ALIGNMENT = 32  # items; products are up to three times slower where rows start anywhere
+# Chunks are as long as the buffer but for the last, which is filled up to a multiple of this with
+# rows of zeros: oneDNN keeps code and scratch space, megabytes, for every shape it has multiplied.
+ROW_STEP = 32
 FAINTEST = 1e-30  # of a target's probability: below, its logarithm is computed another way
 
 
@@ -54,6 +57,14 @@ def linear_cross_entropy(
     )
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device has products of bfloat16 that are faster than those of single precision."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(found for name, found in capabilities.items() if "bf16" in name)
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -72,13 +83,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
         losses = []
         for start in range(0, len(hidden), len(buffer)):
             rows = slice(start, start + len(buffer))
-            part = hidden[rows].to(dtype)  # (rows, dim)
-            scores = buffer[: len(part)]  # (rows, n_columns)
+            n_rows = len(targets[rows])
+            part = _filled_up(hidden[rows].to(dtype), len(buffer))  # (at least n_rows, dim)
+            scores = buffer[: len(part)]  # (at least n_rows, n_columns)
             torch.mm(part, vectors.T, out=scores)
-            found = _to_gradient(scores, targets[rows], len(table))
-            losses.append(_losses(found, part, vectors[: len(table)], targets[rows]))
+            found = _to_gradient(scores[:n_rows], targets[rows], len(table))
+            losses.append(_losses(found, part[:n_rows], vectors[: len(table)], targets[rows]))
             if hidden_gradient is not None:
-                hidden_gradient[rows] = torch.mm(scores, vectors)
+                hidden_gradient[rows] = torch.mm(scores, vectors)[:n_rows]
             if wanted[1]:
                 table_gradient = _add_product(table_gradient, scores.T, part, table.dtype)
         ctx.save_for_backward(
@@ -107,7 +119,18 @@ def _buffer(n_rows: int, vectors: Tensor, budget_bytes: int) -> Tensor:
     """Room for the scores of as many positions as the budget and the cache allow."""
     row_bytes = len(vectors) * vectors.element_size()
     rows = max(min(budget_bytes, CACHE_BYTES) // row_bytes, 1)
-    return vectors.new_empty(min(rows, n_rows), len(vectors))
+    if rows > ROW_STEP:
+        rows -= rows % ROW_STEP
+    return vectors.new_empty(min(rows, _next_step(n_rows)), len(vectors))
+
+
+def _filled_up(part: Tensor, most: int) -> Tensor:
+    """Rows (n, dim) and, up to a multiple of `ROW_STEP` or `most` of them, rows of zeros."""
+    return functional.pad(part, (0, 0, 0, min(_next_step(len(part)), most) - len(part)))
+
+
+def _next_step(n_rows: int) -> int:
+    return -(-n_rows // ROW_STEP) * ROW_STEP
 
 
 def _to_gradient(scores: Tensor, targets: Tensor, n_items: int) -> Tensor:

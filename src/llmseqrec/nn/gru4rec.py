@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from llmseqrec.nn.head import ProjectionHead, SequenceNetwork
+from llmseqrec.nn.head import ProjectionHead, SequenceNetwork, head_activation
 from llmseqrec.nn.initialisers import Fidelity, glorot_uniform
 from llmseqrec.nn.item_table import ItemTable
 from llmseqrec.nn.layers import zero_padding
@@ -27,11 +27,13 @@ class GRUShape:
         hidden: width of the state.
         dropout: drop rate.
         fidelity: "reference" feeds padding as mask tokens; "standard" skips it.
+        linear_head: no activation before the scores.
     """
 
     hidden: int = 100
     dropout: float = 0.2
     fidelity: Fidelity = "standard"
+    linear_head: bool = False
 
 
 class GRU(nn.Module):
@@ -72,7 +74,8 @@ class GRU4Rec(SequenceNetwork):
         self.item_table = item_table
         self.dropout = nn.Dropout(shape.dropout)
         self.gru = GRU(item_table.dim, shape.hidden, rng)
-        self.head = ProjectionHead((shape.hidden, item_table.dim), F.relu, rng)
+        activation = head_activation(F.relu, shape.linear_head)
+        self.head = ProjectionHead((shape.hidden, item_table.dim), activation, rng)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(batch, length) -> (batch, length, hidden); at "standard", zero at padding."""
@@ -84,10 +87,6 @@ class GRU4Rec(SequenceNetwork):
         states = self._states(inputs.take_along_dim((steps + n_padding) % len(steps), dim=1))
         back = ((steps - n_padding) % len(steps)).unsqueeze(-1)
         return zero_padding(states.take_along_dim(back, dim=1), inputs)
-
-    def scored(self, inputs: Tensor) -> Tensor:
-        """Every item predicts the one after it."""
-        return inputs >= 0
 
     def _states(self, inputs: Tensor) -> Tensor:
         states: Tensor = self.dropout(self.gru(self.dropout(self.item_table(inputs))))

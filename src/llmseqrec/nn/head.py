@@ -31,6 +31,15 @@ class ProjectionHead(nn.Module):
         return self.activation(self.dense(hidden))
 
 
+def head_activation(usual: Callable[[Tensor], Tensor], linear: bool) -> Callable[[Tensor], Tensor]:
+    """The study's activation, or none.
+
+    A rectified vector reaches one orthant only. A table that is trained turns towards it; frozen
+    item vectors cannot.
+    """
+    return torch.nn.Identity() if linear else usual
+
+
 class SequenceNetwork(nn.Module, ABC):
     """A network that gives a vector at every position of a row of items.
 
@@ -52,10 +61,6 @@ class SequenceNetwork(nn.Module, ABC):
         Returns:
             (batch, length, hidden).
         """
-
-    @abstractmethod
-    def scored(self, inputs: Tensor) -> Tensor:
-        """Positions whose scores count in training, (batch, length), bool."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Vectors to multiply with the item table, (batch, length, dim)."""

@@ -26,6 +26,7 @@ class TransformerShape:
         dropout: drop rate.
         fidelity: "reference" lets padding be seen and shares the starting kernels, as the study's
             code does; "standard" mends both.
+        linear_head: no activation before the scores.
     """
 
     max_length: int = 20
@@ -33,6 +34,7 @@ class TransformerShape:
     heads: int = 2
     dropout: float = 0.2
     fidelity: Fidelity = "standard"
+    linear_head: bool = False
 
 
 class Attention(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from llmseqrec.nn.head import ProjectionHead, SequenceNetwork
+from llmseqrec.nn.head import ProjectionHead, SequenceNetwork, head_activation
 from llmseqrec.nn.initialisers import DrawKernel, draw_kernels
 from llmseqrec.nn.item_table import ItemTable, random_vectors
 from llmseqrec.nn.layers import (
@@ -62,7 +62,8 @@ class SASRec(SequenceNetwork):
         self.positions = nn.Parameter(random_vectors(shape.max_length, dim, rng))
         self.dropout = nn.Dropout(shape.dropout)
         self.layers = nn.ModuleList(SASRecLayer(dim, shape, draw) for _ in range(shape.layers))
-        self.head = ProjectionHead((dim, dim), F.relu, rng)
+        activation = head_activation(F.relu, shape.linear_head)
+        self.head = ProjectionHead((dim, dim), activation, rng)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """(batch, length) -> (batch, length, dim); at "standard", zero at padding."""
@@ -72,7 +73,3 @@ class SASRec(SequenceNetwork):
         for layer in self.layers:
             x = layer(x, mask)
         return x if self.fidelity == "reference" else zero_padding(x, inputs)
-
-    def scored(self, inputs: Tensor) -> Tensor:
-        """Every item predicts the one after it."""
-        return inputs >= 0

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from llmseqrec.errors import InputError
@@ -32,6 +33,7 @@ from llmseqrec.sessions import Prompts, Sessions, withhold_last
 logger = logging.getLogger(__name__)
 
 History = list[dict[str, float]]
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,18 @@ class TrainerOptions:
     Attributes:
         max_epochs: at most.
         patience: epochs in a row without a new best validation value after which to stop; a value
-            must be strictly greater to be the best.
+            must be strictly greater to be the best. None: train `max_epochs`, keep the last
+            weights.
         last_at_limit: keep the last weights, not the best, where `max_epochs` ends the training,
             as the reference does.
+        averaging: validate, and keep, the running mean of the weights instead of the weights: each
+            step it moves by 1 - `averaging` towards them, in the first steps by more. 0: none.
     """
 
     max_epochs: int = 100
-    patience: int = 2
+    patience: int | None = 2
     last_at_limit: bool = False
+    averaging: float = 0.0
 
 
 class Trainer:
@@ -77,6 +83,10 @@ class Trainer:
         self.options = options or TrainerOptions()
         self.state_dir = state_dir
         self.device = next(network.parameters()).device
+        self.average: AveragedModel | None = None
+        if self.options.averaging:
+            update = _running_mean(self.options.averaging)
+            self.average = AveragedModel(network, multi_avg_fn=update)
 
     def fit(
         self, batches: Batches, validate: Callable[[], float], rng: np.random.Generator
@@ -100,16 +110,17 @@ class Trainer:
             epoch = len(progress.history) + 1
             start = time.perf_counter()
             loss = self._train_epoch(batches, progress.seed, epoch)
-            value = self._validated(validate)
+            with self._averaged():
+                value = self._validated(validate)
+                progress.history.append({"epoch": epoch, "loss": loss, "validation": value})
+                if self._since_best(progress.history) == 0:
+                    progress.best = copy_weights(self.network)
+            self._save(progress)
             logger.info(
                 "epoch %d: loss %.4f, validation %.5f, %.1f s",
                 *(epoch, loss, value, time.perf_counter() - start),
             )
-            progress.history.append({"epoch": epoch, "loss": loss, "validation": value})
-            self._keep(progress)
-        if self._since_best(progress.history) and not self._keeps_last(progress.history):
-            self.network.load_state_dict(progress.best)
-        self.network.eval()
+        self._finish(progress)
         return progress.history
 
     def _begin(self, seed: int) -> Progress:
@@ -122,6 +133,8 @@ class Trainer:
         try:
             self.network.load_state_dict(found.network)
             self.optimizer.load_state_dict(found.optimizer)
+            if self.average is not None:
+                self.average.load_state_dict(found.average)
         except (RuntimeError, ValueError, KeyError) as error:
             message = f"{self.state_dir}: checkpoint of another network; remove the folder"
             raise InputError(message) from error
@@ -152,41 +165,81 @@ class Trainer:
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """One step of the optimiser; returns the loss before it."""
         self.optimizer.zero_grad(set_to_none=True)
-        states = self.network.encode(batch.inputs).flatten(0, 1)  # (batch x length, hidden)
+        blocks = [self.network.encode(block).flatten(0, 1) for block in batch.blocks]
+        states = torch.cat(blocks)  # (all positions, hidden)
         # An embedding look-up's gradient is deterministic on several threads; an index's is not.
         hidden = self.network.head(functional.embedding(batch.positions, states))  # (m, dim)
         table = self.network.item_table
         loss = self.loss(hidden, table.vectors()[: table.n_items], batch.targets, generator)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
         return loss.detach()
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The running mean in place of the weights, if there is one."""
+        if self.average is None:
+            yield
+            return
+        weights = copy_weights(self.network)
+        self.network.load_state_dict(self.average.module.state_dict())
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(weights)
 
     @torch.no_grad()
     def _validated(self, validate: Callable[[], float]) -> float:
         self.network.eval()
         return float(validate())
 
-    def _keep(self, progress: Progress) -> None:
-        """Keep the weights if they are the best; write the checkpoint."""
-        if self._since_best(progress.history) == 0:
-            progress.best = copy_weights(self.network)
-        if self.state_dir:
-            progress.network = self.network.state_dict()
-            progress.optimizer = self.optimizer.state_dict()
-            save_progress(progress, self.state_dir)
+    def _save(self, progress: Progress) -> None:
+        """Write the checkpoint."""
+        if self.state_dir is None:
+            return
+        progress.network = self.network.state_dict()
+        progress.optimizer = self.optimizer.state_dict()
+        if self.average is not None:
+            progress.average = self.average.state_dict()
+        save_progress(progress, self.state_dir)
+
+    def _finish(self, progress: Progress) -> None:
+        """Leave the network with the weights to keep, in evaluation mode."""
+        if not self._keeps_last(progress.history):
+            self.network.load_state_dict(progress.best)
+        elif self.average is not None:
+            self.network.load_state_dict(self.average.module.state_dict())
+        self.network.eval()
 
     def _stopped(self, history: History) -> bool:
-        waited = self._since_best(history) >= self.options.patience if history else False
-        return waited or len(history) >= self.options.max_epochs
+        return self._lost_patience(history) or len(history) >= self.options.max_epochs
+
+    def _lost_patience(self, history: History) -> bool:
+        patience = self.options.patience
+        return patience is not None and bool(history) and self._since_best(history) >= patience
 
     def _keeps_last(self, history: History) -> bool:
-        return self.options.last_at_limit and self._since_best(history) < self.options.patience
+        if self.options.patience is None:
+            return True
+        return self.options.last_at_limit and not self._lost_patience(history)
 
     @staticmethod
     def _since_best(history: History) -> int:
         """Epochs since the first one with the greatest validation value; 0: the last is best."""
         values = np.nan_to_num([row["validation"] for row in history], nan=-math.inf)
         return len(values) - 1 - int(values.argmax()) if len(values) else 0
+
+
+def _running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Update of a running mean; it is that of about a tenth of the steps so far at most."""
+
+    def update(means: Tensors, weights: Tensors, n_averaged: Tensor | int) -> None:
+        steps = int(n_averaged)
+        torch._foreach_lerp_(means, weights, 1 - min(decay, steps / (steps + 10)))
+
+    return update
 
 
 def hold_out(

@@ -5,7 +5,8 @@ applied to new texts. Fitted on all items of the catalogue, as in the study's co
 
 Deviations from the study's code:
     * PCA is exact; the reference's automatic solver is a randomised, unseeded one for small sizes.
-    * The random projection is seeded.
+    * The random projection is seeded, and not done to more dimensions than there are: the others
+      would be sums of these.
     * Signs are fixed: in every direction the largest coefficient is positive.
     * Whitening is not in the study.
 """
@@ -116,18 +117,15 @@ def fit_random_projection(
 
     Args:
         vectors: (n_items, dim).
-        reduction: dimensions (by default dim; more than dim are possible) and seed.
+        reduction: dimensions, capped at dim, and seed.
         classes: not used.
 
     Raises:
         InputError: a vector is not finite.
     """
     doubles = checked(vectors)
-    dimensions = reduction.dimensions or doubles.shape[1]
-    projection = GaussianRandomProjection(dimensions, random_state=reduction.seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The number of components is higher")
-        projection.fit(doubles)
+    dimensions = _capped(reduction, doubles.shape[1])
+    projection = GaussianRandomProjection(dimensions, random_state=reduction.seed).fit(doubles)
     mean = np.zeros(doubles.shape[1])
     return _affine(doubles, reduction, (mean, projection.components_.T), None)
 
@@ -144,7 +142,10 @@ def _capped(reduction: Reduction, most: int) -> int:
     """The dimensions asked for, or as many as there are."""
     asked = reduction.dimensions or most
     if asked > most:
-        _LOG.warning("%s: %d dimensions asked for, %d possible", reduction.method, asked, most)
+        _LOG.warning(
+            "%s: %d dimensions asked for, %d possible, %d it is",
+            *(reduction.method, asked, most, most),
+        )
     return min(asked, most)
 
 

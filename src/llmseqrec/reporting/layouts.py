@@ -104,6 +104,8 @@ def _how_to_read(frame: pd.DataFrame) -> str:
     parts = {
         "": "Best value of a column in bold, runner-up underlined.",
         "_sd": "± is the standard deviation over seeds or tie shuffles.",
+        "_best_seed": "Best seed: the one with the best NDCG on the test set, as the study's "
+        "code chooses; for comparison with published values only.",
         "_ci_low": "Brackets hold the 95 % interval over test sessions.",
         "_ties_mean": "Over ties: mean over shuffles of interactions with one time stamp.",
         "_difference": "Differences are relative to the published value; "
@@ -129,6 +131,7 @@ def _leading_columns(metric: str) -> list[Column]:
     interval = (f"{metric}_ci_low", f"{metric}_ci_high")
     return [
         replace(_metric_column(metric), interval=interval),
+        Column(f"{metric}_best_seed", "Best seed", 4),
         Column(f"{metric}_ties_mean", f"{header} over ties", 4, spread=f"{metric}_ties_sd"),
         Column(f"{metric}_published", "Published", 3),
         Column(f"{metric}_difference", "Difference", 1, percent=True),

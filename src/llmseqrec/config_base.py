@@ -1,0 +1,40 @@
+"""What all sections of the configuration share; to be imported from `llmseqrec.config`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Strict(BaseModel):
+    """A section that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first mistake in one line, and how many more there are."""
+    problems = error.errors()
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = {"extra_forbidden": "unknown key", "missing": "required key is missing"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where}: {reason}{more}" if where else f"{reason}{more}"
+
+
+def one_of(value: str, known: Any, what: str) -> str:
+    """The value, where it is a known one."""
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(known))}")
+    return value
+
+
+def defined(name: str | None, known: Any, where: str) -> None:
+    """Raise ValueError where a name stands for nothing."""
+    if name is not None and name not in known:
+        raise ValueError(f"{where}: {name!r} is not defined; defined: {', '.join(known) or 'none'}")

@@ -1,0 +1,114 @@
+"""The sections a run is made of; to be imported from `llmseqrec.config`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from llmseqrec.config_base import Name, Strict, first_problem, one_of
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, parameters_class
+
+if TYPE_CHECKING:
+    from llmseqrec.models.parameters import Parameters
+
+ORDERED_METHODS = ("pca", "pca_whitening")  # the first direction has the largest variance
+
+
+class Embedding(Strict):
+    """Item vectors: who computes them from which text."""
+
+    provider: str = "sentence_transformers"
+    model: str = Field(
+        "all-MiniLM-L6-v2", description="Model name, or a folder that holds the weights."
+    )
+    revision: str | None = None
+    template: str | None = Field(None, description="Overrides the dataset's template.")
+    allow_download: bool = Field(False, description="Fetch weights that are not on this machine.")
+    pooling: Literal["cls", "mean"] | None = Field(
+        None,
+        description="cls or mean: the first token's vector or the mean over all tokens, of the "
+        "last layer and with nothing done to it; null: as the model itself does.",
+    )
+    batch_size: int = Field(64, ge=1)
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, value: str) -> str:
+        return one_of(value, EMBEDDING_PROVIDERS, "provider")
+
+
+class Reduction(Strict):
+    """What is done to item vectors before a model sees them (study, §3.3)."""
+
+    method: str
+    dimensions: int | None = Field(None, ge=1, description="null keeps all that is possible.")
+    power: float = Field(1.0, ge=0, le=1, description="Whitening exponent: 0 PCA, 1 full.")
+    ridge: float = Field(0.0, ge=0, description="Added to the variances before whitening.")
+    tolerance: float = Field(
+        1e-4, ge=0, lt=1, description="Directions below this share of the largest are dropped."
+    )
+    normalise: bool = Field(True, description="Divide every row by its L2 norm afterwards.")
+    seed: int = Field(0, ge=0, description="Of the random projection.")
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        return one_of(value, REDUCERS, "method")
+
+
+class Run(Strict):
+    """A named recommender: model, parameters, item vectors."""
+
+    display: str
+    model: str
+    params_from: Literal["default", "published"] = "default"
+    published_as: Name | None = Field(None, description="Its name in config/published/.")
+    table_row: str | None = Field(None, description="Its row in the published table.")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    embedding: Name | None = None
+    reduction: Name | None = Field(
+        None, description="null: that of the published settings, if they have one, else none."
+    )
+
+    @model_validator(mode="after")
+    def _known_parameters(self) -> Run:
+        one_of(self.model, MODELS, "model")
+        allowed = parameters_class(self.model).model_fields
+        for key in self.parameters:
+            if key not in allowed:
+                raise ValueError(f"parameters.{key} is unknown; {self.model} has {sorted(allowed)}")
+        try:
+            parameters = self.checked_parameters
+        except ValidationError as error:
+            raise ValueError(f"parameters.{first_problem(error)}") from None
+        if self.embedding is None:
+            self._check_without_embedding(parameters)
+        return self
+
+    @property
+    def checked_parameters(self) -> Parameters:
+        """The parameters that the run itself gives, and the defaults of the others."""
+        return parameters_class(self.model)(**self.parameters)
+
+    def _check_without_embedding(self, parameters: Parameters) -> None:
+        """Refuse what needs item vectors or, of them, does nothing where there are none."""
+        if MODELS[self.model].needs_embedding:
+            raise ValueError(f"model {self.model} needs an embedding")
+        for key in parameters.idle_without_vectors:
+            raise ValueError(f"parameters.{key} does nothing without an embedding; name one")
+
+    def check_reduction(self, reduction: Reduction | None, where: str) -> None:
+        """Refuse vectors whose directions are in no order where the model divides them by it.
+
+        Args:
+            reduction: the one that the run names.
+            where: key of the run.
+        """
+        if not self.checked_parameters.needs_ordered_vectors:
+            return
+        if reduction is None or reduction.method not in ORDERED_METHODS:
+            raise ValueError(
+                f"{where}.parameters.item_vectors.mode: null_space keeps leading directions; "
+                f"name a reduction of method {' or '.join(ORDERED_METHODS)}"
+            )
