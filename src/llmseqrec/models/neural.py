@@ -174,7 +174,8 @@ class NeuralRecommender(Recommender[N]):
         for start in range(0, len(rows), self.batch_rows):
             part = rows[start : start + self.batch_rows].astype(np.int64)
             inputs = torch.from_numpy(part).to(self.setting.device)
-            last = self.network.encode(inputs)[:, -1]  # (batch, hidden)
+            states = self.network.encode([inputs]).view(*inputs.shape, -1)
+            last = states[:, -1]  # (batch, hidden)
             hidden[start : start + len(part)] = self.network.head(last).float().cpu().numpy()
         return hidden
 

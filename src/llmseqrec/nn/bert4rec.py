@@ -7,6 +7,8 @@ Deviations of the study from the paper, kept at both fidelity levels:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -19,7 +21,10 @@ from llmseqrec.nn.layers import (
     Attention,
     FeedForward,
     TransformerShape,
-    visible_keys,
+    View,
+    columns_of,
+    pack,
+    views_of,
     zero_padding,
 )
 
@@ -35,9 +40,9 @@ class BERT4RecLayer(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(dim, eps=NORM_EPSILON)
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(batch, length, dim) -> (batch, length, dim)."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+    def forward(self, x: Tensor, views: Sequence[View]) -> Tensor:
+        """(positions, dim) -> (positions, dim)."""
+        x = self.attention_norm(x + self.dropout(self.attention(x, views)))
         output: Tensor = self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
         return output
 
@@ -63,10 +68,11 @@ class BERT4Rec(SequenceNetwork):
         activation = head_activation(F.gelu, shape.linear_head)
         self.head = ProjectionHead((dim, dim), activation, rng)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(batch, length) -> (batch, length, dim); at "standard", zero at padding."""
-        mask = visible_keys(inputs, causal=False, fidelity=self.fidelity)
-        x = self.item_table(inputs) + self.positions[-inputs.shape[1] :]  # (batch, length, dim)
+    def encode(self, blocks: Sequence[Tensor]) -> Tensor:
+        """(rows, columns) each -> (positions, dim); at "standard", zero at padding."""
+        views = views_of(blocks, causal=False, fidelity=self.fidelity)
+        inputs, columns = pack(blocks), columns_of(blocks, len(self.positions))
+        x = self.item_table(inputs) + F.embedding(columns, self.positions)  # (positions, dim)
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, views)
         return x if self.fidelity == "reference" else zero_padding(x, inputs)

@@ -7,6 +7,7 @@ Deviations of the study from the paper, kept at both fidelity levels:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,8 +78,12 @@ class GRU4Rec(SequenceNetwork):
         activation = head_activation(F.relu, shape.linear_head)
         self.head = ProjectionHead((shape.hidden, item_table.dim), activation, rng)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(batch, length) -> (batch, length, hidden); at "standard", zero at padding."""
+    def encode(self, blocks: Sequence[Tensor]) -> Tensor:
+        """(rows, columns) each -> (positions, hidden); at "standard", zero at padding."""
+        return torch.cat([self._encode(block).flatten(0, 1) for block in blocks])
+
+    def _encode(self, inputs: Tensor) -> Tensor:
+        """(rows, columns) -> (rows, columns, hidden)."""
         if self.fidelity == "reference":
             return self._states(inputs)
         # Items first and padding after them: no state has padding before it.

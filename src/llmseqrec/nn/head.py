@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,25 +44,26 @@ class SequenceNetwork(nn.Module, ABC):
     """A network that gives a vector at every position of a row of items.
 
     Scores of all items at a position are `network(inputs) @ item_table.vectors()[:n_items].T`.
-    Where few positions are scored, `head(encode(inputs)[positions])` saves the rest of the head.
+    Where few positions are scored, `head(encode([inputs])[positions])` saves the rest of the head.
     """
 
     item_table: ItemTable
     head: ProjectionHead
 
     @abstractmethod
-    def encode(self, inputs: Tensor) -> Tensor:
+    def encode(self, blocks: Sequence[Tensor]) -> Tensor:
         """Hidden states before the head.
 
         Args:
-            inputs: (batch, length) item ids with padding on the left only, negative; n_items is the
-                mask token. Length is at most the network's; columns are counted from the newest.
+            blocks: (rows, columns) item ids each, with padding on the left only, negative; n_items
+                is the mask token. Columns are at most the network's length, and are counted from
+                the newest.
 
         Returns:
-            (batch, length, hidden).
+            (positions, hidden), row by row through one block after the other.
         """
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Vectors to multiply with the item table, (batch, length, dim)."""
-        projected: Tensor = self.head(self.encode(inputs))
-        return projected
+        """Vectors to multiply with the item table, (batch, length) -> (batch, length, dim)."""
+        projected: Tensor = self.head(self.encode([inputs]))
+        return projected.view(*inputs.shape, -1)

@@ -51,7 +51,7 @@ class ItemTable(nn.Module):
         """Vectors of item ids; padding gets the mask token's, as in the study's code.
 
         Args:
-            ids: (batch, length) item ids, n_items for the mask token, negative for padding.
+            ids: (...) item ids, n_items for the mask token, negative for padding.
         """
         rows = torch.where(ids < 0, self.n_items, ids)
-        return F.embedding(rows, self.vectors())  # (batch, length, dim)
+        return F.embedding(rows, self.vectors())  # (..., dim)

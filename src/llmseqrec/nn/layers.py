@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +37,36 @@ class TransformerShape:
     linear_head: bool = False
 
 
+@dataclass(frozen=True)
+class View:
+    """A block within packed positions.
+
+    Attributes:
+        shape: (rows, columns).
+        mask: which key (last axis) a position may see, broadcast to (rows, 1, columns, columns);
+            None for all.
+    """
+
+    shape: torch.Size
+    mask: Tensor | None
+
+
+def views_of(blocks: Sequence[Tensor], causal: bool, fidelity: Fidelity) -> list[View]:
+    """Where blocks of item ids (rows, columns) lie once packed; see `visible_keys`."""
+    return [View(block.shape, visible_keys(block, causal, fidelity)) for block in blocks]
+
+
+def pack(blocks: Sequence[Tensor]) -> Tensor:
+    """Item ids of blocks (rows, columns), one after the other, (positions,)."""
+    return torch.cat([block.flatten() for block in blocks])
+
+
+def columns_of(blocks: Sequence[Tensor], max_length: int) -> Tensor:
+    """Column of each packed position, (positions,); the newest item's is max_length - 1."""
+    newest = torch.arange(max_length, device=blocks[0].device)
+    return pack([newest[-block.shape[1] :].expand_as(block) for block in blocks])
+
+
 class Attention(nn.Module):
     """Multi-head attention as Keras has it: heads of dim // n_heads, biases everywhere.
 
@@ -55,21 +85,31 @@ class Attention(nn.Module):
         self.value = dense(draw((dim,), heads))
         self.output = dense(draw(heads, (dim,)))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend.
+    def forward(self, x: Tensor, views: Sequence[View]) -> Tensor:
+        """Attend within each row of each block.
 
         Args:
-            x: (batch, length, dim).
-            mask: which key (last axis) a position may see, broadcast to (batch, 1, length, length);
-                None for all.
+            x: (positions, dim), those of the blocks one after the other.
+            views: where the blocks lie, and who sees whom.
+
+        Returns:
+            (positions, dim).
         """
-        query, key, value = (
-            projection(x).unflatten(-1, self.heads).transpose(1, 2)  # (batch, heads, length, size)
-            for projection in (self.query, self.key, self.value)
-        )
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        output: Tensor = self.output(seen.transpose(1, 2).flatten(2))  # (batch, length, dim)
+        projections = (self.query, self.key, self.value)  # as one product: fewer, larger kernels
+        weight = torch.cat([projection.weight for projection in projections])
+        bias = torch.cat([projection.bias for projection in projections])
+        sizes = [view.shape.numel() for view in views]
+        parts = torch.split(F.linear(x, weight, bias), sizes)
+        seen = [self._attend(part, view) for part, view in zip(parts, views, strict=True)]
+        output: Tensor = self.output(torch.cat(seen))  # (positions, dim)
         return output
+
+    def _attend(self, part: Tensor, view: View) -> Tensor:
+        """Queries, keys and values of a block (positions, 3 x inner) -> (positions, inner)."""
+        stacked = part.view(*view.shape, 3, *self.heads)
+        query, key, value = stacked.permute(2, 0, 3, 1, 4)  # (rows, heads, columns, size) each
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=view.mask)
+        return seen.transpose(1, 2).reshape(len(part), -1)
 
 
 class FeedForward(nn.Module):
@@ -84,7 +124,7 @@ class FeedForward(nn.Module):
         self.outer = dense(draw((inner,), (dim,)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, length, dim) -> (batch, length, dim)."""
+        """(..., dim) -> (..., dim)."""
         output: Tensor = self.outer(self.activation(self.inner(x)))
         return output
 
@@ -112,5 +152,5 @@ def visible_keys(inputs: Tensor, causal: bool, fidelity: Fidelity) -> Tensor | N
 
 
 def zero_padding(hidden: Tensor, inputs: Tensor) -> Tensor:
-    """Hidden states (batch, length, dim) with those of padding set to zero."""
+    """Hidden states (..., dim) with those of padding, by its ids (...), set to zero."""
     return hidden * (inputs >= 0).unsqueeze(-1)

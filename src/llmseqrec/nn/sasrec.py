@@ -8,6 +8,8 @@ Deviations of the study from the paper, kept at both fidelity levels:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -20,7 +22,10 @@ from llmseqrec.nn.layers import (
     Attention,
     FeedForward,
     TransformerShape,
-    visible_keys,
+    View,
+    columns_of,
+    pack,
+    views_of,
     zero_padding,
 )
 
@@ -36,9 +41,9 @@ class SASRecLayer(nn.Module):
         self.feed_forward = FeedForward(dim, dim, F.relu, draw)
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(batch, length, dim) -> (batch, length, dim)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+    def forward(self, x: Tensor, views: Sequence[View]) -> Tensor:
+        """(positions, dim) -> (positions, dim)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), views))
         output: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return output
 
@@ -65,11 +70,12 @@ class SASRec(SequenceNetwork):
         activation = head_activation(F.relu, shape.linear_head)
         self.head = ProjectionHead((dim, dim), activation, rng)
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """(batch, length) -> (batch, length, dim); at "standard", zero at padding."""
-        mask = visible_keys(inputs, causal=True, fidelity=self.fidelity)
-        x = self.item_table(inputs) + self.positions[-inputs.shape[1] :]
-        x = self.dropout(x)  # (batch, length, dim)
+    def encode(self, blocks: Sequence[Tensor]) -> Tensor:
+        """(rows, columns) each -> (positions, dim); at "standard", zero at padding."""
+        views = views_of(blocks, causal=True, fidelity=self.fidelity)
+        inputs, columns = pack(blocks), columns_of(blocks, len(self.positions))
+        x = self.item_table(inputs) + F.embedding(columns, self.positions)
+        x = self.dropout(x)  # (positions, dim)
         for layer in self.layers:
-            x = layer(x, mask)
+            x = layer(x, views)
         return x if self.fidelity == "reference" else zero_padding(x, inputs)

@@ -165,8 +165,7 @@ class Trainer:
     def step(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """One step of the optimiser; returns the loss before it."""
         self.optimizer.zero_grad(set_to_none=True)
-        blocks = [self.network.encode(block).flatten(0, 1) for block in batch.blocks]
-        states = torch.cat(blocks)  # (all positions, hidden)
+        states = self.network.encode(batch.blocks)  # (all positions, hidden)
         # An embedding look-up's gradient is deterministic on several threads; an index's is not.
         hidden = self.network.head(functional.embedding(batch.positions, states))  # (m, dim)
         table = self.network.item_table
