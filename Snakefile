@@ -31,4 +31,3 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
-        PLAN.fold_metrics(),

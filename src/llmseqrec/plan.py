@@ -87,6 +87,14 @@ class Plan:
         found = [(e.dataset, e.split) for e in self.config.chosen if part in e.parts]
         return list(dict.fromkeys(found))
 
+    def folds_of(self, dataset: str, split: str) -> list[str]:
+        """Folds on which at least one run of an experiment is fitted that can be done."""
+        pair = (dataset, split)
+        named = {
+            part for e in self.config.chosen if (e.dataset, e.split) == pair for part in e.parts
+        }
+        return [part for part in sorted(named - {"full"}) if self.runs_of(*pair, part)]
+
     def named_runs(self, dataset: str, split: str, part: str = "full") -> list[str]:
         """Runs of an experiment, in the order of the configuration."""
         named = (
@@ -174,15 +182,23 @@ class Plan:
             for run in self.tie_runs(dataset, split)
         }
 
-    def fold_metrics(self) -> list[str]:
-        """Validation metrics of every run that is fitted on a fold."""
-        parts = {part for e in self.config.chosen for part in e.parts if part != "full"}
+    def fold_folders(self, wildcards: Any) -> dict[str, dict[str, list[str]]]:
+        """Seed folders of the runs of an experiment that are fitted on folds, by display name."""
+        pair = (wildcards.dataset, wildcards.split)
+        found: dict[str, dict[str, list[str]]] = {}
+        for part in self.folds_of(*pair):
+            for run in self.runs_of(*pair, part):
+                display = self.config.runs[run].display
+                found.setdefault(display, {})[part] = self.seed_folders(*pair, run, part)
+        return found
+
+    def fold_metric_files(self, wildcards: Any) -> list[str]:
+        """Validation metrics of those runs."""
         return [
             f"{folder}/metrics.valid.json"
-            for part in sorted(parts)
-            for pair in self.experiments(part)
-            for run in self.runs_of(*pair, part)
-            for folder in self.seed_folders(*pair, run, part)
+            for folds in self.fold_folders(wildcards).values()
+            for folders in folds.values()
+            for folder in folders
         ]
 
     def raw_files(self, wildcards: Any) -> dict[str, str]:
@@ -242,6 +258,8 @@ class Plan:
         stems = [f"leaderboard.{d}.{s}" for d, s in self.experiments()]
         stems += [f"comparison.{d}.{s}" for d, s in pairs if self.comparisons_of(d, s)]
         stems += ["datasets"] if pairs else []
+        chosen = dict.fromkeys((e.dataset, e.split) for e in self.config.chosen)
+        stems += [f"folds.{d}.{s}" for d, s in chosen if self.folds_of(d, s)]
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"popularity.{d}.{s}.csv" for d, s in pairs]

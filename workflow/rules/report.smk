@@ -37,6 +37,42 @@ rule build_leaderboard:
         "../scripts/build_leaderboard.py"
 
 
+rule build_folds:
+    input:
+        metrics=PLAN.fold_metric_files,
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        csv="results/tables/folds.{dataset}.{split}.csv",
+        md="results/tables/folds.{dataset}.{split}.md",
+        tex="results/tables/folds.{dataset}.{split}.tex",
+        html=report(
+            "results/tables/folds.{dataset}.{split}.html",
+            caption="../report/folds.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"result": "validation folds"},
+        ),
+    log:
+        "logs/build_folds/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/build_folds/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        folders=PLAN.fold_folders,
+        seeds=CONFIG.seeds,
+        code=code("build_folds"),
+    script:
+        "../scripts/build_folds.py"
+
+
 rule build_comparison:
     input:
         statistics="results/{dataset}/{split}/statistics.json",
