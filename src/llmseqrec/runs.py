@@ -134,7 +134,17 @@ def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Pat
 def recommend_run(
     run: ResolvedRun, files: RunFiles, identity: Identity, prompts: Path, k: int
 ) -> pd.DataFrame:
-    """Top-k lists (contract RECOMMENDATIONS) of a fitted run for a folder of prompts."""
+    """Top-k lists (contract RECOMMENDATIONS) of a fitted run for a folder of prompts.
+
+    Raises:
+        InputError: the run was trained on the answers, or its files do not belong together.
+    """
+    learns = parameters_class(run.model)(**run.parameters).learns_validation
+    if files.valid == prompts and learns:
+        raise InputError(
+            f"{prompts}: parameters.refit: the run was trained on these prompts' targets in the"
+            " end, so it cannot be asked them"
+        )
     recommender = build(run, files, identity.setting(run))
     if files.model is None:
         raise ValueError("a fitted model is needed")

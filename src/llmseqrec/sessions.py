@@ -143,6 +143,13 @@ class Prompts:
         self.sessions.save(folder)
         write_array(self.targets, folder / "targets.npy")
 
+    def completed(self) -> Sessions:
+        """The sessions with their targets at the end; without times, as targets have none."""
+        ends = self.sessions.offsets[1:]
+        items = np.insert(self.sessions.items, ends, self.targets)
+        offsets = self.sessions.offsets + np.arange(len(self.sessions.offsets))
+        return Sessions(offsets, items, self.sessions.session_ids)
+
     @classmethod
     def load(cls, folder: Path) -> Prompts:
         """Memory-map what `save` wrote."""
@@ -161,6 +168,18 @@ def from_rows(session_ids: IntArray, items: IntArray, times: LongArray | None = 
     starts = np.flatnonzero(np.diff(session_ids, prepend=-1))
     offsets = np.append(starts, len(session_ids)).astype(np.int64)
     return Sessions(offsets, items.astype(np.int32), session_ids[starts].astype(np.int32), times)
+
+
+def with_targets(sessions: Sessions, prompts: Prompts) -> Sessions:
+    """Sessions, those of the prompts complete, and in the prompts' place; without times."""
+    complete = prompts.completed()
+    others = ~np.isin(sessions.session_ids, complete.session_ids)
+    kept = sessions.select(others[sessions.rows], others)
+    return Sessions(
+        np.concatenate([kept.offsets, kept.offsets[-1] + complete.offsets[1:]]),
+        np.concatenate([kept.items, complete.items]),
+        np.concatenate([kept.session_ids, complete.session_ids]),
+    )
 
 
 def withhold_last(sessions: Sessions, keep: NDArray[np.bool_] | None = None) -> Prompts:

@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from llmseqrec.config import Reduction
 from llmseqrec.contracts import HISTORY, ITEMS, read_json, read_table, write_table
 from llmseqrec.errors import InputError
+from llmseqrec.nn.checkpoint import Progress
+from llmseqrec.nn.trainer import Trainer
 from llmseqrec.provenance import file_digest
 from llmseqrec.reduction.reduce import reduce_embeddings
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, recommend_run, train_run
-from llmseqrec.sessions import Sessions
+from llmseqrec.sessions import Sessions, withhold_last
 from tests.conftest import Tiny
 from tests.unit.trained import (
     IDENTITY,
@@ -276,3 +279,65 @@ def test_saved_weights_of_another_width_are_refused(tiny: Tiny, tmp_path: Path) 
     with pytest.raises(InputError, match=r"^saved weights do not fit: .*size mismatch") as caught:
         recommend_run(wider, fitted, IDENTITY, prompts_folder(files), 5)
     assert "\n" not in str(caught.value)
+
+
+def leave_one_out_files(tiny: Tiny, root: Path) -> RunFiles:
+    """Of the same dataset, with validation prompts: the last item of every training session."""
+    files = files_of(tiny, root)
+    assert files.train is not None
+    whole, train, valid = Sessions.load(files.train), root / "cut" / "train", root / "cut" / "valid"
+    prompts = withhold_last(whole)
+    prompts.sessions.save(train)
+    prompts.save(valid)
+    return replace(files, train=train, valid=valid)
+
+
+@pytest.mark.parametrize("patience", [2, None])
+def test_a_refit_learns_what_validation_withheld(
+    patience: int | None, tiny: Tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As many epochs as were best, from the start, with the validation targets in the sessions."""
+    files = leave_one_out_files(tiny, tmp_path)
+    run = run_of("sasrec", patience=patience, refit=True, max_epochs=4)
+    folder = train(run, files)
+    history = read_table(folder / "history.parquet", HISTORY)
+    best = 4 if patience is None else 1 + int(history["validation"].argmax())
+    assert f"refit: {best} epochs on all" in caplog.text
+    assert history["validation"].isna().all() == (patience is None)
+    whole = files_of(tiny, tmp_path).train
+    assert whole is not None
+    network = load_file(folder / "model" / "model.safetensors")
+    assert set(network["items"]) == set(Sessions.load(whole).items)
+
+
+def test_a_refit_run_is_not_asked_what_it_was_trained_on(tiny: Tiny, tmp_path: Path) -> None:
+    files = leave_one_out_files(tiny, tmp_path)
+    run = run_of("sasrec", patience=None, refit=True)
+    model = train(run, files) / "model" / "model.safetensors"
+    assert files.valid is not None
+    with pytest.raises(InputError, match=r"parameters\.refit: the run was trained on"):
+        recommend_run(run, replace(files, model=model), IDENTITY, files.valid, 5)
+
+
+def test_a_refit_that_was_killed_goes_on(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the weights of an undisturbed run."""
+    run, files = run_of("sasrec", patience=2, refit=True), leave_one_out_files(tiny, tmp_path)
+    undisturbed = load_file(train(run, files) / "model" / "model.safetensors")
+    saved = Trainer._save
+    stages: list[Path | None] = []
+
+    def save_and_die(self: Trainer, progress: Progress) -> None:
+        saved(self, progress)
+        stages.append(self.state_dir)
+        if self.state_dir is not None and self.state_dir.name == "refit":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_save", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, files)
+    monkeypatch.setattr(Trainer, "_save", saved)
+    resumed = load_file(train(run, files) / "model" / "model.safetensors")
+    assert len(stages) > 1
+    assert all(np.array_equal(undisturbed[name], resumed[name]) for name in undisturbed)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmseqrec.sessions import Prompts, Sessions, from_rows, withhold_last
+from llmseqrec.sessions import Prompts, Sessions, from_rows, with_targets, withhold_last
 
 Rows = list[list[tuple[int, int]]]  # (item, time) of every session
 rows_strategy = st.lists(
@@ -128,3 +128,19 @@ def test_saved_prompts_come_back_and_hold_no_target_among_the_items(tmp_path: Pa
     assert lists_of(loaded.sessions) == [[(3, 1)], [(1, 2), (5, 6)]]
     assert loaded.sessions.ends is not None
     assert loaded.sessions.ends.tolist() == [1, 6]  # not the times of the targets
+
+
+def test_sessions_get_their_targets_back() -> None:
+    whole = from_rows(np.array([4, 4, 4, 7, 9, 9]), np.array([1, 2, 3, 5, 6, 1]))
+    prompts = withhold_last(whole, np.array([True, True, False]))
+    train = whole.select(np.array([True, True, False, True, True, True]))
+    made = with_targets(train, prompts)
+    found = {
+        int(key): made.items[start:stop].tolist()
+        for key, start, stop in zip(
+            made.session_ids, made.offsets[:-1], made.offsets[1:], strict=True
+        )
+    }
+    assert found == {4: [1, 2, 3], 7: [5], 9: [6, 1]}
+    assert made.items.dtype == np.int32
+    assert prompts.completed().items.tolist() == [1, 2, 3]

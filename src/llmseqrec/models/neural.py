@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from abc import abstractmethod
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,7 +28,7 @@ from llmseqrec.nn.losses import LossOptions, make_loss
 from llmseqrec.nn.optimizer import make_optimizer
 from llmseqrec.nn.sequences import Vocabulary, forbidden_in_window, windows
 from llmseqrec.nn.trainer import Trainer, TrainerOptions, hold_out
-from llmseqrec.sessions import IntArray, Prompts, Sessions
+from llmseqrec.sessions import IntArray, Prompts, Sessions, with_targets
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,8 @@ VALIDATION_CUTOFF = 20  # the study stops on NDCG@20
 class NeuralRecommender(Recommender[N]):
     """A network trained on the items of the training sessions, the only ones it can recommend.
 
-    Validation: the prompts given to `fit`, else the study's held-out sessions (Q16).
+    Validation: the prompts given to `fit`, else the study's held-out sessions (Q16). With `refit`
+    what was withheld for it is trained on in the end.
     """
 
     batch_rows = 1024
@@ -60,11 +63,37 @@ class NeuralRecommender(Recommender[N]):
         return windows(prompts, self.parameters.max_length)
 
     def fit(self, train: Sessions, valid: Prompts | None = None) -> None:
-        """Train until validation NDCG@20 stops improving."""
-        p, rng = self.parameters, self.setting.rng
+        """Train until validation NDCG@20 stops improving; with `refit` once more, on everything."""
+        p = self.parameters
+        if p.refit and p.patience is None:
+            whole = train if valid is None else with_targets(train, valid)
+            self.history = self._refit(whole, p.max_epochs)
+            return
+        part, asked = (train, valid) if valid else hold_out(train, self.setting.rng)
         self.vocabulary = Vocabulary.of(train, self.catalogue.n_items)
-        if valid is None:
-            train, valid = hold_out(train, rng)
+        self.history = self._train(part, asked, self._options)
+        if p.refit:
+            whole = train if valid is None else with_targets(train, valid)
+            values = [row["validation"] for row in self.history]
+            self._refit(whole, 1 + int(np.nanargmax(values)))
+
+    @property
+    def _options(self) -> TrainerOptions:
+        p = self.parameters
+        return TrainerOptions(p.max_epochs, p.patience, p.fidelity == "reference", p.averaging)
+
+    def _refit(self, whole: Sessions, epochs: int) -> list[dict[str, float]]:
+        """Train anew for a number of epochs with nothing withheld."""
+        log.info("refit: %d epochs on all %d training sessions", epochs, len(whole))
+        self.vocabulary = Vocabulary.of(whole, self.catalogue.n_items)
+        options = replace(self._options, max_epochs=epochs, patience=None)
+        return self._train(whole, None, options)
+
+    def _train(
+        self, train: Sessions, valid: Prompts | None, options: TrainerOptions
+    ) -> list[dict[str, float]]:
+        """Train a new network; without prompts its validation is not a number."""
+        p, rng = self.parameters, self.setting.rng
         known = self.vocabulary.encode(train)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         vectors = self.catalogue.vectors
@@ -75,12 +104,15 @@ class NeuralRecommender(Recommender[N]):
             self.network.parameters(), p.fidelity, p.learning_rate, p.weight_decay, p.clipnorm
         )
         loss = make_loss(p.loss, self._loss_options)
-        last = p.fidelity == "reference"
-        options = TrainerOptions(p.max_epochs, p.patience, last, p.averaging)
-        trainer = Trainer(self.network, optimizer, loss, options, self.setting.state_dir)
+        state_dir = self.setting.state_dir
+        if state_dir is not None and valid is None:
+            state_dir = state_dir / "refit"
+        trainer = Trainer(self.network, optimizer, loss, options, state_dir)
         batches = self.make_batches(known, BatchOptions(p.max_length, p.batch_size, p.fidelity))
-        self.history = trainer.fit(batches, lambda: self._validate(valid), rng)
+        validate = partial(self._validate, valid) if valid else lambda: math.nan
+        history = trainer.fit(batches, validate, rng)
         self._forget_table()
+        return history
 
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         """Scores of known items, -inf for the others and for those ruled out."""

@@ -42,6 +42,11 @@ class Parameters(BaseModel):
         return False
 
     @property
+    def learns_validation(self) -> bool:
+        """Whether the validation prompts of leave-one-out are trained on in the end."""
+        return False
+
+    @property
     def idle_without_vectors(self) -> list[str]:
         """Keys that are chosen and have no effect unless the run has item vectors."""
         return []
@@ -141,6 +146,11 @@ class NeuralParameters(Parameters):
         description="Epochs without a better validation NDCG@20 after which to stop and take the "
         "best; null: train max_epochs and take the last.",
     )
+    refit: bool = Field(
+        False,
+        description="Train anew on all training sessions, what validation withheld too, for the "
+        "number of epochs that was best (patience: null: for max_epochs, and once only).",
+    )
     linear_head: bool = Field(False, description="No activation before the scores.")
     averaging: float = Field(
         0.0, ge=0, lt=1, description="Decay a step of the running mean of weights that is used."
@@ -159,6 +169,10 @@ class NeuralParameters(Parameters):
     @property
     def stochastic(self) -> bool:
         return True
+
+    @property
+    def learns_validation(self) -> bool:
+        return self.refit
 
     @property
     def needs_ordered_vectors(self) -> bool:
