@@ -64,7 +64,11 @@ class Run(Strict):
     model: str
     params_from: Literal["default", "published"] = "default"
     published_as: Name | None = Field(None, description="Its name in config/published/.")
-    table_row: str | None = Field(None, description="Its row in the published table.")
+    table_row: str | None = Field(
+        None,
+        description="Its row in the published table; by default that of its own name, unless it "
+        "has item vectors, which are not the study's.",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict)
     embedding: Name | None = None
     reduction: Name | None = Field(

@@ -337,7 +337,9 @@ class Plan:
         for name in self.named_runs(*pair):
             run = self.config.runs[name]
             same = published.get(name, {})
-            row = {"display": run.display, "row": run.table_row or same.get("table_row")}
+            # On other vectors than the study's a run stands beside no row unless told to.
+            implied = None if run.embedding else same.get("table_row")
+            row = {"display": run.display, "row": run.table_row or implied}
             if (*pair, name) in self.not_run:
                 row["reason"] = self.not_run[(*pair, name)]
             else:

@@ -1,12 +1,14 @@
 """Resolved runs, and reasons why something cannot be run here."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from llmseqrec.config import Config, parse_config
+from llmseqrec.config import Config, parse_config, read_config
 from llmseqrec.errors import InputError
+from llmseqrec.plan import Plan
 from llmseqrec.resolve import (
     dataset_need,
     external_path,
@@ -184,3 +186,12 @@ def test_recent_sessions_are_not_known_without_times() -> None:
 def test_unknown_placeholders_are_refused(template: str) -> None:
     with pytest.raises(InputError, match=r"only \{dataset\} and \{split\} are filled in"):
         external_path(template, "tiny", "temporal")
+
+
+def test_a_run_on_other_vectors_stands_beside_no_published_row() -> None:
+    """It would be compared with what the study had from a paid service."""
+    plan = Plan(read_config(ROOT / "config" / "config.yaml"), ROOT)
+    rows = plan.leaderboard_runs(SimpleNamespace(dataset="beauty", split="published"))
+    assert rows["v_sknn"]["row"] == "V_SKNN"
+    assert rows["sasrec_published"]["row"] == "SASRec"
+    assert rows["llm2sasrec"]["row"] is None
