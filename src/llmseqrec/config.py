@@ -22,8 +22,9 @@ from pydantic import (
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_reductions import Reduction as Reduction
+from llmseqrec.config_reductions import ReductionStep as ReductionStep
 from llmseqrec.config_runs import Embedding as Embedding
-from llmseqrec.config_runs import Reduction as Reduction
 from llmseqrec.config_runs import Run as Run
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS, RAW_FORMATS
@@ -183,8 +184,8 @@ class Config(Strict):
                     f"{where}.display: {run.display!r} is runs.{displays[run.display]}'s"
                 )
             displays[run.display] = name
-            if name in ("train", "valid", "test"):
-                raise ValueError(f"{where}: a run cannot have the name of a folder of prompts")
+            if name in ("train", "valid", "test", "embeddings"):
+                raise ValueError(f"{where}: a run cannot have the name of a folder beside it")
             defined(run.embedding, self.embeddings, f"{where}.embedding")
             defined(run.reduction, self.reductions, f"{where}.reduction")
             run.check_reduction(self.reductions.get(run.reduction or ""), where)

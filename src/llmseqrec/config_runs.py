@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llmseqrec.config_base import Name, Strict, first_problem, one_of
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, parameters_class
+from llmseqrec.config_reductions import ORDERED_METHODS
+from llmseqrec.config_reductions import Reduction as Reduction
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, parameters_class
 
 if TYPE_CHECKING:
     from llmseqrec.models.parameters import Parameters
-
-ORDERED_METHODS = ("pca", "pca_whitening")  # the first direction has the largest variance
 
 
 class Embedding(Strict):
@@ -36,25 +36,6 @@ class Embedding(Strict):
     @classmethod
     def _known_provider(cls, value: str) -> str:
         return one_of(value, EMBEDDING_PROVIDERS, "provider")
-
-
-class Reduction(Strict):
-    """What is done to item vectors before a model sees them (study, §3.3)."""
-
-    method: str
-    dimensions: int | None = Field(None, ge=1, description="null keeps all that is possible.")
-    power: float = Field(1.0, ge=0, le=1, description="Whitening exponent: 0 PCA, 1 full.")
-    ridge: float = Field(0.0, ge=0, description="Added to the variances before whitening.")
-    tolerance: float = Field(
-        1e-4, ge=0, lt=1, description="Directions below this share of the largest are dropped."
-    )
-    normalise: bool = Field(True, description="Divide every row by its L2 norm afterwards.")
-    seed: int = Field(0, ge=0, description="Of the random projection.")
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, value: str) -> str:
-        return one_of(value, REDUCERS, "method")
 
 
 class Run(Strict):
@@ -111,7 +92,7 @@ class Run(Strict):
         """
         if not self.checked_parameters.needs_ordered_vectors:
             return
-        if reduction is None or reduction.method not in ORDERED_METHODS:
+        if reduction is None or not reduction.ordered:
             raise ValueError(
                 f"{where}.parameters.item_vectors.mode: null_space keeps leading directions; "
                 f"name a reduction of method {' or '.join(ORDERED_METHODS)}"

@@ -13,7 +13,7 @@ from typing import Any
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import code_fingerprint
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS
 from llmseqrec.resolve import (
     ResolvedRun,
     dataset_need,
@@ -152,6 +152,10 @@ class Plan:
                 found[name] = resolved.reduction
         return found
 
+    def reductions_on(self, fit_on: str) -> list[str]:
+        """Names of the reductions that are fitted on `catalogue` or on `training` items."""
+        return [name for name, found in self.reductions.items() if found.fit_on == fit_on]
+
     # Files
 
     def seed_folders(self, dataset: str, split: str, run: str, part: str = "full") -> list[str]:
@@ -226,9 +230,12 @@ class Plan:
         }
         run = self.config.runs[wildcards.run]
         if run.embedding:
-            stem = f"{folder}/embeddings/{run.embedding}"
             resolved = self.resolved[wildcards.dataset, wildcards.run]
             reduction = reduction_name(run, resolved.reduction)
+            home = folder
+            if resolved.reduction and resolved.reduction.fit_on == "training":
+                home = f"{folder}/{wildcards.split}/{part}"
+            stem = f"{home}/embeddings/{run.embedding}"
             files["vectors"] = f"{stem}.{reduction}.npy" if reduction else f"{stem}.npy"
             if reduction:
                 files["reduction"] = f"{stem}.{reduction}.safetensors"
@@ -374,6 +381,11 @@ class Plan:
     def code(self, rule: str, *modules: str) -> str:
         """Fingerprint of a rule's script and of further modules."""
         return code_fingerprint(self.script(rule), modules)
+
+    def reduction_code(self, wildcards: Any) -> str:
+        """Fingerprint of the script that reduces and of the steps of a reduction."""
+        steps = self.reductions[wildcards.reduction].chain
+        return self.code("reduce_embeddings", *(REDUCERS[step.method] for step in steps))
 
     def run_code(self, rule: str, wildcards: Any) -> str:
         """Fingerprint of a rule's script and of the classes a run selects."""

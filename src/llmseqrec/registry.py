@@ -74,7 +74,13 @@ REDUCERS: dict[str, str] = {
     "pca": "llmseqrec.reduction.linear:fit_pca",
     "lda": "llmseqrec.reduction.linear:fit_lda",
     "random_projection": "llmseqrec.reduction.linear:fit_random_projection",
-    "pca_whitening": "llmseqrec.reduction.linear:fit_pca_whitening",
+    "autoencoder": "llmseqrec.reduction.autoencoder:fit_autoencoder",
+    "none": "llmseqrec.reduction.whitening:fit_none",
+    "centre": "llmseqrec.reduction.whitening:fit_centre",
+    "standardise": "llmseqrec.reduction.whitening:fit_standardise",
+    "pca_whitening": "llmseqrec.reduction.whitening:fit_pca_whitening",
+    "zca": "llmseqrec.reduction.whitening:fit_zca",
+    "group_zca": "llmseqrec.reduction.whitening:fit_group_zca",
 }
 
 

@@ -28,7 +28,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.models.base import Catalogue, FloatArray, Recommender, Setting
 from llmseqrec.models.parameters import NeuralParameters
 from llmseqrec.provenance import code_fingerprint, digest, environment, file_digest
-from llmseqrec.reduction.affine import Affine
+from llmseqrec.reduction.chain import Chain
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.sessions import IntArray, Prompts, Sessions, withhold_last
@@ -252,13 +252,13 @@ def _check_vectors(vectors: FloatArray, files: RunFiles, texts: Sequence[str]) -
 
 
 def _check_origin(path: Path, facts: dict[str, Any]) -> None:
-    """Reduced vectors must be of the embedding that lies beside them now."""
-    embedding = path.with_name(f"{path.name.split('.')[0]}.json")
-    if embedding == path.with_suffix(".json"):
+    """Reduced vectors must be of the embedding that lies where they say they come from."""
+    if "source_vectors_sha256" not in facts:
         return
+    embedding = Path(os.path.normpath(path.parent / facts["source"])).with_suffix(".json")
     if not embedding.is_file():
         raise InputError(f"{embedding}: no such file, so {path} cannot be checked; embed again")
-    if facts.get("source_vectors_sha256", "") != read_json(embedding).get("vectors_sha256"):
+    if facts["source_vectors_sha256"] != read_json(embedding).get("vectors_sha256"):
         raise InputError(
             f"{path}: reduced from other vectors than those that {embedding.name} tells of"
             f" (vectors_sha256); delete {path.name}, so that they are reduced again"
@@ -268,10 +268,12 @@ def _check_origin(path: Path, facts: dict[str, Any]) -> None:
 def _check_width(run: ResolvedRun, recommender: Recommender[Any]) -> None:
     """Refuse to start from some coordinates of unreduced vectors: they come in no order.
 
-    Those of a reduction do, or are all alike, so that a model may take the first ones.
+    Those of a reduction do, or are all alike, so that a model may take the first ones; a whitening
+    that keeps the coordinates of the embedding is none.
     """
     parameters, vectors = recommender.parameters, recommender.catalogue.vectors
-    if vectors is None or run.reduction or not isinstance(parameters, NeuralParameters):
+    reduced = run.reduction is not None and not run.reduction.keeps_coordinates
+    if vectors is None or reduced or not isinstance(parameters, NeuralParameters):
         return
     options = parameters.item_vectors
     if options.mode == "adapter" or options.control == "svd":
@@ -295,5 +297,5 @@ class _Encoder:
         provider = load(EMBEDDING_PROVIDERS[self.embedding.provider])(self.embedding)
         vectors: FloatArray = provider.embed(texts)
         if self.reduction is not None:
-            vectors = Affine.load(self.reduction).transform(vectors)
+            vectors = Chain.load(self.reduction).transform(vectors)
         return vectors

@@ -11,7 +11,7 @@ from llmseqrec.config import Embedding, Reduction
 from llmseqrec.embeddings.base import EmbeddingProvider
 from llmseqrec.embeddings.embed import embedding_facts
 from llmseqrec.errors import InputError
-from llmseqrec.reduction.affine import Affine
+from llmseqrec.reduction.chain import Chain, fit_chain
 from llmseqrec.registry import EMBEDDING_PROVIDERS, REDUCERS, load
 
 TEXTS = ["red lipstick", "", "dark red lip stick", "argan oil shampoo", "red lipstick", "  "]
@@ -72,6 +72,7 @@ def test_facts_can_be_written(provider: EmbeddingProvider, vectors: np.ndarray) 
     assert facts["dimensions"] == vectors.shape[1]
 
 
+AS_WIDE = {"none", "centre", "standardise", "zca", "group_zca"}  # keep the coordinates
 every_reducer = pytest.mark.parametrize("method", REDUCERS)
 CLASSES = [f"class {row % 5}" for row in range(40)]
 
@@ -85,38 +86,41 @@ def item_vectors() -> np.ndarray:
     return made.astype(np.float32)
 
 
-def fit(method: str, **options: Any) -> Affine:
-    reduction = Reduction(method=method, **options)
-    made: Affine = load(REDUCERS[method])(item_vectors(), reduction, CLASSES)
-    return made
+def fit(method: str, **options: Any) -> Chain:
+    return fit_chain(item_vectors(), Reduction(method=method, **options), CLASSES)
+
+
+def narrow(method: str, **options: Any) -> Chain:
+    """Fitted with three dimensions, where the method has a choice."""
+    return fit(method, **({} if method in AS_WIDE else {"dimensions": 3}), **options)
 
 
 @every_reducer
 def test_reduced_vectors_are_finite_unit_rows(method: str) -> None:
-    reduced = fit(method, dimensions=3).transform(item_vectors())
+    reduced = narrow(method).transform(item_vectors())
     assert reduced.dtype == np.float32
-    assert reduced.shape == (40, 3)
+    assert reduced.shape == (40, 12 if method in AS_WIDE else 3)
     np.testing.assert_allclose(np.linalg.norm(reduced, axis=1), 1, rtol=1e-5)
 
 
 @every_reducer
 def test_all_dimensions_that_are_possible_stay_finite(method: str) -> None:
-    affine = fit(method)
-    reduced = affine.transform(item_vectors())
+    chain = fit(method)
+    reduced = chain.transform(item_vectors())
     assert np.isfinite(reduced).all()
-    assert reduced.shape[1] == affine.report["dimensions"] <= 12
+    assert reduced.shape[1] == chain.report["dimensions"] <= 12
 
 
 @every_reducer
 def test_rows_are_mapped_one_by_one(method: str) -> None:
-    affine, vectors = fit(method, dimensions=3), item_vectors()
-    alone = np.concatenate([affine.transform(vectors[[row]]) for row in range(40)])
-    np.testing.assert_allclose(alone, affine.transform(vectors), atol=1e-6)
+    chain, vectors = narrow(method), item_vectors()
+    alone = np.concatenate([chain.transform(vectors[[row]]) for row in range(40)])
+    np.testing.assert_allclose(alone, chain.transform(vectors), atol=1e-6)
 
 
 @every_reducer
 def test_neighbours_of_a_class_stay_neighbours(method: str) -> None:
-    reduced = fit(method, dimensions=4).transform(item_vectors())
+    reduced = narrow(method).transform(item_vectors())
     similar = reduced @ reduced.T
     same = np.equal.outer(CLASSES, CLASSES)
     assert similar[same].mean() > similar[~same].mean()
@@ -125,28 +129,29 @@ def test_neighbours_of_a_class_stay_neighbours(method: str) -> None:
 @every_reducer
 def test_fitting_twice_gives_the_same_bytes(method: str, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        fit(method, dimensions=3).save(tmp_path / f"{name}.safetensors")
+        narrow(method).save(tmp_path / f"{name}.safetensors")
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
 @every_reducer
 def test_a_stored_map_maps_alike(method: str, tmp_path: Path) -> None:
-    affine = fit(method, dimensions=3, normalise=False)
-    affine.save(tmp_path / "map.safetensors")
-    loaded = Affine.load(tmp_path / "map.safetensors")
-    np.testing.assert_array_equal(
-        loaded.transform(item_vectors()), affine.transform(item_vectors())
-    )
-    assert dict(loaded.report) == dict(affine.report)
+    chain = narrow(method, normalise=False)
+    chain.save(tmp_path / "map.safetensors")
+    loaded = Chain.load(tmp_path / "map.safetensors")
+    np.testing.assert_array_equal(loaded.transform(item_vectors()), chain.transform(item_vectors()))
+    assert dict(loaded.report) == dict(chain.report)
 
 
 @every_reducer
 def test_the_report_says_what_was_fitted_on_what(method: str) -> None:
-    report = fit(method, dimensions=3).report
+    report = narrow(method).report
+    asked = (None, 12) if method in AS_WIDE else (3, 3)
     assert report["method"] == method
-    assert (report["dimensions_asked"], report["dimensions"]) == (3, 3)
-    assert report["fitted_on"] == 40
-    assert 1 <= report["effective_rank"] <= 3 + 1e-6
+    assert (report["dimensions_asked"], report["dimensions"]) == asked
+    assert (report["fitted_on"], report["fit_on"]) == (40, "catalogue")
+    assert 1 <= report["effective_rank"] <= report["dimensions"] + 1e-6
+    assert -1 <= report["mean_cosine"] <= 1
+    assert report["explained_variance"] is None or report["explained_variance"] <= 1 + 1e-9
     assert json.loads(json.dumps(dict(report))) == dict(report)
 
 
@@ -155,6 +160,6 @@ def test_broken_vectors_are_refused_by_row(method: str) -> None:
     vectors = item_vectors()
     vectors[7, 2] = np.nan
     with pytest.raises(InputError, match="row 7 holds nan"):
-        load(REDUCERS[method])(vectors, Reduction(method=method), CLASSES)
+        fit_chain(vectors, Reduction(method=method), CLASSES)
     with pytest.raises(InputError, match="11 dimensions, the reduction was fitted on 12"):
         fit(method).transform(item_vectors()[:, :11])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmseqrec.config import Config, parse_config, parts_of, read_config
+from llmseqrec.config import Config, Reduction, parse_config, parts_of, read_config
 from llmseqrec.config_docs import reference_page, schema_json
 from llmseqrec.errors import InputError
 from tests.conftest import ROOT, tiny_content
@@ -103,6 +103,37 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
         ({"embeddings__minilm": {"pooling": "max"}}, r"embeddings\.minilm\.pooling: "),
         ({"reductions__whitened__power": 2}, r"reductions\.whitened\.power: .*less than or equal"),
         (
+            {"reductions__whitened__seed": 1},
+            r"reductions\.whitened: seed does nothing in pca_whitening, which has dimensions",
+        ),
+        (
+            {"reductions__x": {"method": "centre", "rank": 4}},
+            r"reductions\.x: rank does nothing in centre, which has no options",
+        ),
+        ({"reductions__x": {"dimensions": 4}}, r"reductions\.x: a method, or steps, must be given"),
+        ({"reductions__x": {"steps": []}}, r"reductions\.x: a method, or steps, must be given"),
+        (
+            {"reductions__x": {"method": "pca", "steps": [{"method": "lda"}]}},
+            r"reductions\.x: either a method or steps, not both",
+        ),
+        (
+            {"reductions__x": {"steps": [{"method": "lda"}], "dimensions": 4}},
+            r"reductions\.x: dimensions does nothing in chain",
+        ),
+        (
+            {"reductions__x": {"steps": [{"method": "lda"}, {"method": "tsne"}]}},
+            r"reductions\.x\.steps\.1\.method: unknown method 'tsne'",
+        ),
+        (
+            {"reductions__x": {"steps": [{"method": "zca", "dimensions": 3}]}},
+            r"reductions\.x\.steps\.0: dimensions does nothing in zca",
+        ),
+        (
+            {"reductions__x": {"method": "pca", "fit_on": "test"}},
+            r"reductions\.x\.fit_on: Input should be 'catalogue' or 'training'",
+        ),
+        ({"runs__embeddings": run(model="sknn")}, r"runs\.embeddings: a run cannot have the name"),
+        (
             {"experiments__0__dataset": "tinny"},
             r"experiments\[0\]\.dataset: 'tinny' is not defined",
         ),
@@ -136,6 +167,30 @@ def test_mistakes_are_refused_by_name_in_one_line(changes: dict[str, Any], messa
 )
 def test_options_of_item_vectors_are_taken_where_there_are_some(fields: dict[str, Any]) -> None:
     assert "x" in parse_config(content(runs__x=run(model="sasrec", **fields))).runs
+
+
+def test_a_chain_is_read_as_its_steps() -> None:
+    steps = [{"method": "centre", "normalise": True}, {"method": "pca", "dimensions": 4}]
+    made = parse_config(content(reductions__x={"steps": steps})).reductions["x"]
+    assert [(step.method, step.normalise) for step in made.chain] == [
+        ("centre", True),
+        ("pca", True),
+    ]
+    assert (made.ordered, made.keeps_coordinates) == (True, False)
+    raw = Reduction(steps=steps[::-1], normalise=False)
+    assert [step.normalise for step in raw.chain] == [False, False]
+    assert (raw.ordered, raw.keeps_coordinates) == (False, False)
+    assert Reduction(steps=steps[:1]).keeps_coordinates
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"method": "pca"}, {"method": "zca", "rank": 3}, {"steps": [{"method": "lda"}]}],
+    ids=str,
+)
+def test_a_job_reads_the_reduction_that_the_plan_wrote(fields: dict[str, Any]) -> None:
+    made = Reduction(**fields)
+    assert Reduction.model_validate(made.model_dump()) == made
 
 
 def test_several_mistakes_are_counted() -> None:

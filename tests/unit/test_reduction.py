@@ -1,6 +1,4 @@
-"""Linear reductions: equal to scikit-learn's, safe on rank-deficient vectors, storable."""
-
-from pathlib import Path
+"""Reductions of one step: equal to scikit-learn's, capped aloud, told of in a report."""
 
 import numpy as np
 import pytest
@@ -10,22 +8,13 @@ from sklearn.random_projection import GaussianRandomProjection
 
 from llmseqrec.config import Reduction
 from llmseqrec.errors import InputError
-from llmseqrec.reduction.affine import Affine, effective_rank, mean_cosine
-from llmseqrec.reduction.linear import fit_lda, fit_pca, fit_pca_whitening, fit_random_projection
+from llmseqrec.reduction.affine import Affine
+from llmseqrec.reduction.linear import fit_lda, fit_pca, fit_random_projection
+from llmseqrec.reduction.spread import effective_rank, mean_cosine
 from llmseqrec.registry import REDUCERS, load
+from tests.unit.text_like import CLASSES, DIM, RANK, N, text_like
 
-N, DIM, RANK = 200, 16, 11
-CLASSES = [f"class{number % 5}" for number in range(N)]
-
-
-def text_like(rank: int = DIM) -> np.ndarray:
-    """Unit vectors with a large common component and variances that fall fast."""
-    rng = np.random.default_rng(3)
-    scales = 0.7 ** np.arange(rank)
-    inner = rng.normal(size=(N, rank)) * scales
-    basis = np.linalg.qr(rng.normal(size=(DIM, DIM)))[0]
-    vectors = inner @ basis[:rank] + 2 * basis[-1]
-    return vectors.astype(np.float32)
+UNCENTRED = ("random_projection", "none")
 
 
 def fit(method: str, vectors: np.ndarray, **options: object) -> Affine:
@@ -64,53 +53,6 @@ def test_random_projection_equals_scikit_learn() -> None:
     assert not np.allclose(other.matrix, affine.matrix)
 
 
-def test_full_whitening_gives_unit_covariance() -> None:
-    vectors = text_like()
-    reduced = fit("pca_whitening", vectors, normalise=False).transform(vectors)
-    np.testing.assert_allclose(np.cov(reduced, rowvar=False), np.eye(DIM), atol=1e-4)
-
-
-def test_power_leads_from_pca_to_full_whitening() -> None:
-    vectors = text_like()
-    pca = fit("pca", vectors).transform(vectors)
-    none = fit("pca_whitening", vectors, power=0).transform(vectors)
-    np.testing.assert_allclose(none, pca, atol=1e-6)
-    powers = (0, 0.5, 0.75, 1)
-    ranks = [fit("pca_whitening", vectors, power=p).report["effective_rank"] for p in powers]
-    assert ranks == sorted(ranks)
-    assert ranks[-1] == pytest.approx(DIM, rel=1e-3)
-
-
-def test_empty_directions_are_dropped_before_whitening() -> None:
-    """Float32 rounding puts tiny noise into the missing directions; whitened, it would be loud."""
-    vectors = text_like(rank=RANK)
-    affine = fit("pca_whitening", vectors)
-    assert affine.matrix.shape == (DIM, RANK)
-    same_inside = fit("pca_whitening", vectors, dimensions=RANK, tolerance=0)
-    reduced = affine.transform(vectors)
-    np.testing.assert_allclose(cosines(reduced), cosines(same_inside.transform(vectors)), atol=1e-6)
-    noise = np.random.default_rng(0).normal(scale=1e-7, size=vectors.shape)
-    shaken = fit("pca_whitening", (vectors + noise).astype(np.float32)).transform(vectors)
-    np.testing.assert_allclose(cosines(reduced), cosines(shaken), atol=1e-3)
-
-
-def test_without_tolerance_a_constant_column_still_gives_finite_vectors() -> None:
-    vectors = text_like()
-    vectors[:, 3] = 0.5
-    affine = fit("pca_whitening", vectors, tolerance=0)
-    assert affine.matrix.shape == (DIM, DIM - 1)
-    assert np.isfinite(affine.transform(vectors)).all()
-
-
-def test_ridge_damps_small_directions() -> None:
-    vectors = text_like()
-    plain = fit("pca_whitening", vectors, normalise=False).transform(vectors)
-    ridged = fit("pca_whitening", vectors, normalise=False, ridge=0.01).transform(vectors)
-    damping = ridged.std(axis=0) / plain.std(axis=0)
-    assert (np.diff(damping) < 0).all()
-    assert (damping < 1).all()
-
-
 @pytest.mark.parametrize("method", REDUCERS)
 def test_rows_are_unit_finite_and_repeatable(method: str) -> None:
     vectors = text_like(rank=RANK)
@@ -120,26 +62,20 @@ def test_rows_are_unit_finite_and_repeatable(method: str) -> None:
     norms = np.linalg.norm(reduced, axis=1)
     assert reduced.dtype == np.float32
     np.testing.assert_allclose(np.delete(norms, 3), 1, atol=1e-6)
-    expected = 0 if method == "random_projection" else 1  # centring moves a zero row
+    expected = 0 if method in UNCENTRED else 1  # centring moves a zero row
     assert norms[3] == pytest.approx(expected, abs=1e-6)
     assert fit(method, vectors).transform(vectors).tobytes() == reduced.tobytes()
 
 
-@pytest.mark.parametrize("method", REDUCERS)
-def test_saved_and_loaded(method: str, tmp_path: Path) -> None:
-    vectors = text_like()
-    affine = fit(method, vectors, dimensions=3)
-    affine.save(tmp_path / "a.safetensors")
-    affine.save(tmp_path / "b.safetensors")
-    loaded = Affine.load(tmp_path / "a.safetensors")
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    assert loaded.transform(vectors).tobytes() == affine.transform(vectors).tobytes()
-    assert loaded.report == affine.report
-
-
 @pytest.mark.parametrize(
     ("method", "possible"),
-    [("pca", DIM), ("pca_whitening", DIM), ("lda", 4), ("random_projection", DIM)],
+    [
+        ("pca", DIM),
+        ("pca_whitening", DIM),
+        ("lda", 4),
+        ("random_projection", DIM),
+        ("autoencoder", DIM),
+    ],
 )
 def test_dimensions_are_capped_and_logged(
     method: str, possible: int, caplog: pytest.LogCaptureFixture
@@ -176,19 +112,12 @@ def test_a_row_that_is_not_finite_is_named(method: str, value: float) -> None:
         fit(method, vectors)
 
 
-@pytest.mark.parametrize("method", ["pca", "pca_whitening"])
-def test_equal_vectors_are_refused(method: str) -> None:
+def test_equal_vectors_have_no_principal_components() -> None:
     with pytest.raises(InputError, match="all are equal"):
-        fit(method, np.ones((5, 3), dtype=np.float32))
+        fit("pca", np.ones((5, 3), dtype=np.float32))
 
 
 @pytest.mark.parametrize("classes", [None, ["one"] * N, [str(row) for row in range(N)]])
 def test_lda_needs_classes(classes: list[str] | None) -> None:
     with pytest.raises(InputError, match="lda"):
         fit_lda(text_like(), Reduction(method="lda"), classes)
-
-
-def test_vectors_of_another_dimension_are_refused() -> None:
-    affine = fit_pca_whitening(text_like(), Reduction(method="pca_whitening"))
-    with pytest.raises(InputError, match="8 dimensions"):
-        affine.transform(np.zeros((2, 8), dtype=np.float32))

@@ -15,6 +15,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.nn.checkpoint import Progress
 from llmseqrec.nn.trainer import Trainer
 from llmseqrec.provenance import file_digest
+from llmseqrec.reduction.chain import fit_chain
 from llmseqrec.reduction.reduce import reduce_embeddings
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, recommend_run, train_run
@@ -189,12 +190,18 @@ def test_vectors_of_another_item_order_stop_it(model: str, tiny: Tiny, tmp_path:
 REDUCTION = Reduction(method="pca", dimensions=4)
 
 
-def reduced_files(tiny: Tiny, root: Path) -> RunFiles:
-    """Files of a run on vectors that are reduced to four dimensions."""
+def reduced_files(tiny: Tiny, root: Path, reduction: Reduction = REDUCTION) -> RunFiles:
+    """Files of a run on vectors that are reduced to four dimensions, where the workflow has them.
+
+    Those that are fitted on training items belong to the part that the sessions are of.
+    """
     files = files_of(tiny, root, embedding=True)
     assert files.vectors is not None
-    target = files.vectors.with_name("words.pca4.npy")
-    reduce_embeddings(files.vectors, files.catalogue, REDUCTION, target)
+    assert files.train is not None
+    of_part = reduction.fit_on == "training"
+    folder = files.train.parent / "embeddings" if of_part else files.vectors.parent
+    target = folder / "words.pca4.npy"
+    reduce_embeddings(files.vectors, files.catalogue, reduction, target, files.train)
     return replace(files, vectors=target, reduction=target.with_suffix(".safetensors"))
 
 
@@ -206,8 +213,47 @@ def test_reduced_vectors_in_another_order_stop_it(tiny: Tiny, tmp_path: Path) ->
     stops(run, replace(files), tmp_path / "run", message)
 
 
-def test_reduced_vectors_beside_a_newer_embedding_stop_it(tiny: Tiny, tmp_path: Path) -> None:
-    files, run = reduced_files(tiny, tmp_path), run_of("llm_seq_sim", embedding=True)
+TRAINING = REDUCTION.model_copy(update={"fit_on": "training"})
+
+
+def test_a_reduction_of_training_items_does_not_look_at_the_others(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    files = files_of(tiny, tmp_path, embedding=True)
+    few = Sessions.load(files.train or Path()).take(slice(0, 30, 1))
+    few = few.select(few.items < 8)
+    few.save(files.train or Path())
+    known = np.unique(few.items)
+    vectors = np.load(files.vectors or Path())
+    reduced = reduced_files(tiny, tmp_path, TRAINING)
+    facts = read_json((reduced.vectors or Path()).with_suffix(".json"))
+    assert (facts["fitted_on"], facts["fit_on"]) == (len(known), "training")
+    expected = fit_chain(vectors[known], REDUCTION).transform(vectors)
+    np.testing.assert_array_equal(np.load(reduced.vectors or Path()), expected)
+
+
+def test_vectors_that_are_reduced_for_a_part_serve_a_run(tiny: Tiny, tmp_path: Path) -> None:
+    files = reduced_files(tiny, tmp_path, TRAINING)
+    assert (files.vectors or Path()).parent.parent == (files.train or Path()).parent
+    run = run_of("llm_seq_sim", embedding=True).model_copy(update={"reduction": TRAINING})
+    train_run(run, files, IDENTITY, tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_training_items_of_another_catalogue_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+    files = files_of(tiny, tmp_path, embedding=True)
+    sessions = Sessions.load(files.train or Path())
+    replace(sessions, items=sessions.items + 99).save(files.train or Path())
+    with pytest.raises(InputError, match=r"train: its items are not those of \d+ item vectors"):
+        reduced_files(tiny, tmp_path, TRAINING)
+
+
+@pytest.mark.parametrize("fit_on", ["catalogue", "training"])
+def test_reduced_vectors_beside_a_newer_embedding_stop_it(
+    fit_on: str, tiny: Tiny, tmp_path: Path
+) -> None:
+    reduction = REDUCTION.model_copy(update={"fit_on": fit_on})
+    files, run = reduced_files(tiny, tmp_path, reduction), run_of("llm_seq_sim", embedding=True)
     embedding = files.catalogue.parent / "embeddings" / "words.npy"
     write_vectors(files.catalogue, embedding, seed=1)
     message = r"words\.pca4\.npy: reduced from other vectors .* words\.json .*reduced again"
@@ -263,6 +309,13 @@ def test_a_model_may_be_narrower_than_reduced_vectors(tiny: Tiny, tmp_path: Path
     run = run_of("sasrec", embedding=True, dim=3).model_copy(update={"reduction": REDUCTION})
     train_run(run, reduced_files(tiny, tmp_path), IDENTITY, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_whitening_in_place_leaves_the_coordinates_in_no_order(tiny: Tiny, tmp_path: Path) -> None:
+    zca = Reduction(method="zca")
+    run = run_of("sasrec", embedding=True, dim=6).model_copy(update={"reduction": zca})
+    files = reduced_files(tiny, tmp_path, zca)
+    stops(run, files, tmp_path / "run", "^dim: 6 of the 10 coordinates .*name a reduction")
 
 
 def test_a_width_that_leaves_nothing_for_the_texts_stops_it(tiny: Tiny, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from llmseqrec.config import parse_config
 from llmseqrec.errors import InputError
 from llmseqrec.plan import Plan
-from llmseqrec.registry import EMBEDDING_PROVIDERS, RAW_FORMATS, REDUCERS
+from llmseqrec.registry import EMBEDDING_PROVIDERS, RAW_FORMATS
 from llmseqrec.stale_locks import remove_stale_locks
 
 if workflow.is_main_process:

@@ -40,17 +40,35 @@ rule reduce_embeddings:
     benchmark:
         "logs/benchmark/reduce_embeddings/{dataset}.{embedding}.{reduction}.tsv"
     wildcard_constraints:
-        reduction=one_of(PLAN.reductions),
+        reduction=one_of(PLAN.reductions_on("catalogue")),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/torch",
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
         reduction=lambda w: PLAN.reductions[w.reduction].model_dump(),
-        code=code("reduce_embeddings", lambda w: REDUCERS[PLAN.reductions[w.reduction].method]),
+        code=PLAN.reduction_code,
     script:
         "../scripts/reduce_embeddings.py"
+
+
+# The same job, fitted on the items of the training sessions: so it is of a split and a part.
+use rule reduce_embeddings as reduce_training_embeddings with:
+    input:
+        catalogue="results/{dataset}/items.parquet",
+        vectors="results/{dataset}/embeddings/{embedding}.npy",
+        train="results/{dataset}/{split}/{part}/train",
+    output:
+        vectors="results/{dataset}/{split}/{part}/embeddings/{embedding}.{reduction}.npy",
+        facts="results/{dataset}/{split}/{part}/embeddings/{embedding}.{reduction}.json",
+        reduction="results/{dataset}/{split}/{part}/embeddings/{embedding}.{reduction}.safetensors",
+    log:
+        "logs/reduce_embeddings/{dataset}.{split}.{part}.{embedding}.{reduction}.log",
+    benchmark:
+        "logs/benchmark/reduce_embeddings/{dataset}.{split}.{part}.{embedding}.{reduction}.tsv"
+    wildcard_constraints:
+        reduction=one_of(PLAN.reductions_on("training")),

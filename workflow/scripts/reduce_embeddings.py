@@ -10,4 +10,5 @@ with job(snakemake.log[0]):
         Path(snakemake.input.catalogue),
         Reduction.model_validate(snakemake.params.reduction),
         Path(snakemake.output.vectors),
+        Path(train) if (train := getattr(snakemake.input, "train", None)) else None,
     )

@@ -1,0 +1,125 @@
+"""A fitted reduction: one map after another, stored without a pickle."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmseqrec.config import Reduction
+from llmseqrec.contracts import atomic_path
+from llmseqrec.errors import InputError
+from llmseqrec.reduction.affine import (
+    Affine,
+    DoubleArray,
+    FloatArray,
+    Vectors,
+    check_width,
+    checked,
+)
+from llmseqrec.registry import REDUCERS, load
+
+_KEY = "chain"  # one key of metadata only: the library writes several in an arbitrary order
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Affine maps, each of what the one before gives.
+
+    Attributes:
+        maps: at least one.
+        report: what was fitted on what, and what all of it did to the vectors.
+    """
+
+    maps: tuple[Affine, ...]
+    report: Mapping[str, Any]
+
+    def transform(self, vectors: Vectors) -> FloatArray:
+        """Reduced vectors, (n, reduced_dim); double precision up to the last step.
+
+        Raises:
+            InputError: a vector is not finite or of another dimension than the fitted ones.
+        """
+        doubles = checked(vectors)
+        check_width(doubles, len(self.maps[0].mean))
+        for affine in self.maps:
+            doubles = affine.apply(doubles)
+        return doubles.astype("float32")
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file; equal chains give equal bytes."""
+        from safetensors.numpy import save_file
+
+        facts = {"normalise": [m.normalise for m in self.maps], "report": dict(self.report)}
+        arrays: dict[str, DoubleArray] = {}
+        for number, affine in enumerate(self.maps):
+            arrays |= {f"{number}.mean": affine.mean, f"{number}.matrix": affine.matrix}
+            if affine.shift is not None:
+                arrays[f"{number}.shift"] = affine.shift
+        with atomic_path(path) as temporary:
+            save_file(arrays, temporary, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Chain":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file is of another kind.
+        """
+        from safetensors import safe_open
+
+        with safe_open(path, framework="numpy") as stored:
+            written = (stored.metadata() or {}).get(_KEY)
+            if written is None:
+                raise InputError(f"{path}: holds no chain of maps; delete it to have it made again")
+            facts = json.loads(written)
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        maps = tuple(
+            Affine(
+                arrays[f"{number}.mean"],
+                arrays[f"{number}.matrix"],
+                normalise,
+                shift=arrays.get(f"{number}.shift"),
+            )
+            for number, normalise in enumerate(facts["normalise"])
+        )
+        return cls(maps, facts["report"])
+
+
+def fit_chain(
+    vectors: Vectors, reduction: Reduction, classes: Sequence[str] | None = None
+) -> Chain:
+    """Fit every step on what the steps before it give.
+
+    The report of a single step is its own; that of several tells of all of them together, and of
+    each under `steps`.
+
+    Args:
+        vectors: (n_items, dim) what it is fitted on.
+        reduction: the steps.
+        classes: (n_items,) class of each item, for LDA.
+
+    Raises:
+        InputError: a vector is not finite, or a step cannot be fitted on these.
+    """
+    current = checked(vectors)
+    maps: list[Affine] = []
+    for step in reduction.chain:
+        affine: Affine = load(REDUCERS[step.method])(current, step, classes)
+        maps.append(affine)
+        current = affine.apply(current)
+    report = maps[0].report if len(maps) == 1 else _joint_report(reduction, maps)
+    return Chain(tuple(maps), {**report, "fit_on": reduction.fit_on})
+
+
+def _joint_report(reduction: Reduction, maps: Sequence[Affine]) -> dict[str, Any]:
+    """Before the first step and after the last; shares of variance are only told step by step."""
+    first, last = maps[0].report, maps[-1].report
+    before = {name: first[name] for name in first if name.endswith("_before")}
+    return {
+        **last,
+        **before,
+        "method": reduction.method,
+        "explained_variance": None,
+        "steps": [dict(affine.report) for affine in maps],
+    }
