@@ -10,6 +10,7 @@ CASES = (
     "scoring",
     "sknn",
     "steam_reading",
+    "embedding",
     "losses",
     "training",
     "training_memory",

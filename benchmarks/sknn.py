@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from benchmarks.common import record  # noqa: E402
 from llmseqrec.config import Dataset, RawFile, Temporal  # noqa: E402
-from llmseqrec.data.prepare import prepare  # noqa: E402
+from llmseqrec.data.prepare import Prepared, prepare  # noqa: E402
 from llmseqrec.data.splits import make_part, read_sessions  # noqa: E402
 from llmseqrec.models.base import Catalogue  # noqa: E402
 from llmseqrec.models.parameters import SKNNParameters  # noqa: E402
@@ -30,6 +30,8 @@ from llmseqrec.sessions import Sessions  # noqa: E402
 
 TARGET = 1500  # prompts a second on two cores
 TOP = 20
+SPLIT = Temporal()
+BEAUTY = {"reviews": "reviews_Beauty_5.json.gz", "metadata": "meta_Beauty.json.gz"}
 OPTIMUM = SKNNParameters(
     k=320, sample_size=1530, sampling="random", similarity="dot", decay="harmonic"
 )
@@ -37,20 +39,23 @@ Data = tuple[Sessions, Sessions, int]  # training sessions, prompts, number of i
 Ranking = list[tuple[int, float]]
 
 
-def beauty(folder: Path) -> Data:
-    """Sessions and test prompts of the real Beauty files."""
-    split = Temporal()
-    files = {"reviews": "reviews_Beauty_5.json.gz", "metadata": "meta_Beauty.json.gz"}
+def amazon_tables(folder: Path, files: dict[str, str] = BEAUTY) -> Prepared:
+    """Tables of raw Amazon files; by default those of the real Beauty data."""
     dataset = Dataset(
-        display="Beauty",
+        display="Amazon",
         format="amazon",
         raw={role: RawFile(name=name) for role, name in files.items()},
         raw_dir=folder,
-        splits={"temporal": split},
+        splits={"temporal": SPLIT},
     )
     paths = {role: folder / name for role, name in files.items()}
-    prepared = prepare(load(RAW_FORMATS["amazon"])(dataset, paths), dataset)
-    part = make_part(read_sessions(prepared.interactions), split, "full")
+    return prepare(load(RAW_FORMATS["amazon"])(dataset, paths), dataset)
+
+
+def beauty(folder: Path) -> Data:
+    """Sessions and test prompts of the real Beauty files."""
+    prepared = amazon_tables(folder)
+    part = make_part(read_sessions(prepared.interactions), SPLIT, "full")
     return part.train, part.prompts["test"].sessions, len(prepared.items)
 
 

@@ -1,4 +1,4 @@
-"""Which torch device a configuration's `device` stands for."""
+"""Which torch device a configuration's `device` stands for, and what it can do."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ def resolve_device(device: str) -> str:
             f"device: torch {torch.__version__} finds no {device} here; choose cpu or auto"
         )
     return device
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether a device has products of bfloat16 that are faster than those of single precision."""
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if kind == "cpu" else {}
+    return any(found for name, found in capabilities.items() if "bf16" in name)

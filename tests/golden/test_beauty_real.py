@@ -13,6 +13,7 @@ from llmseqrec.config import Dataset
 from llmseqrec.contracts import INTERACTIONS, ITEMS, SESSIONS, read_table
 from llmseqrec.data.prepare import prepare_sessions
 from llmseqrec.data.splits import load_part
+from llmseqrec.embeddings.item_text import item_texts
 from llmseqrec.evaluation.metrics import evaluate
 from llmseqrec.evaluation.results import read_item_counts
 from llmseqrec.models.base import Catalogue
@@ -23,6 +24,7 @@ from tests.golden import golden
 CHECKS = golden("beauty_real_data_checks.json")
 REFERENCE_LIST = CHECKS["most_popular_top20_training_asins_in_order"]
 ROOT = Path(__file__).resolve().parents[2]
+UNNAMED = CHECKS["names"]["unnamed_asins"]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,14 @@ def test_counts_and_id_hashes(beauty: Path) -> None:
         sha256_of_lines(sorted(sessions["source_id"]))
         == expected["sha256_of_sorted_reviewer_ids_joined_by_newline"]
     )
+
+
+@pytest.mark.parametrize("template", ["title", "title_brand_categories"])
+def test_the_unnamed_items_have_no_text(template: str, beauty: Path) -> None:
+    """Brand and categories do not name them either; the reference gives them zero vectors."""
+    items = read_table(beauty / "items.parquet", ITEMS)
+    unnamed = [not text for text in item_texts(items, template)]
+    assert sorted(items["source_id"][unnamed]) == sorted(UNNAMED)
 
 
 def test_published_membership(beauty: Path, dataset: Dataset) -> None:

@@ -76,3 +76,16 @@ def test_a_column_the_items_lack_is_named() -> None:
 
 def test_template_columns() -> None:
     assert template_columns("{title} by {brand}, {title}") == ("title", "brand")
+
+
+@pytest.mark.parametrize(
+    ("template", "column", "values"),
+    [
+        ("title_genres", "genres", ["Animation", "Children's", "Comedy"]),
+        ("title_tags", "tags", ["Indie", "Puzzle"]),
+    ],
+)
+def test_title_and_what_kind_of_thing_it_is(template: str, column: str, values: list[str]) -> None:
+    items = pd.DataFrame({"title": ["Toy Story (1995)", "Comb", ""], column: [values, [], values]})
+    joined = ", ".join(["Toy Story (1995)", *values])
+    assert item_texts(items, template) == [joined, "Comb", ""]

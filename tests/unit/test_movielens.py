@@ -8,6 +8,7 @@ import pytest
 from llmseqrec.config import Dataset, LeaveOneOut, RawFile
 from llmseqrec.data import movielens
 from llmseqrec.data.raw import RawData
+from llmseqrec.embeddings.item_text import item_texts
 from llmseqrec.errors import InputError
 
 RATINGS = b"1::1193::5::978300760\r\n1::661::3::978302109\r\n2::1193::4::978298413\r\n"
@@ -83,4 +84,7 @@ def test_real_files(real_data: Path) -> None:
     assert raw.report.n_malformed == 0
     movie = raw.items.set_index("item").loc["1"]
     assert movie["title"] == "Toy Story (1995)"
+    texts = item_texts(raw.items, "title_genres")
+    assert "Toy Story (1995), Animation, Children's, Comedy" in texts
+    assert "" not in texts
     assert movie["class"] == "Animation_Children's_Comedy"

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import ITEMS, write_table
+from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.embeddings import weights
 from llmseqrec.embeddings.embed import embed_items, embedding_facts
 from llmseqrec.embeddings.sentence_transformers import SentenceTransformers
@@ -213,3 +214,55 @@ def test_code_that_comes_with_a_model_is_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model", module="own_code.Module")
     with pytest.raises(InputError, match=r"own_code\.Module"):
         weights.obtain_folder(Embedding(model=str(folder)))
+
+
+def library_vectors(provider: SentenceTransformers, texts: list[str]) -> np.ndarray:
+    """What the library's own call gives."""
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(provider.folder), device="cpu").encode(texts)
+
+
+SOME = [text for text in TEXTS if text.strip()] + ["Nail polish"] * 3 + ["word " * 400]
+
+
+@pytest.mark.parametrize(("tokens", "size"), [(1, 64), (40, 64), (5000, 2), (5000, 64)])
+def test_batches_by_tokens_give_the_vectors_of_the_library(
+    provider: SentenceTransformers, tokens: int, size: int
+) -> None:
+    embedding = Embedding(batch_tokens=tokens, batch_size=size)
+    got = SentenceTransformers(embedding).embed(SOME)
+    np.testing.assert_allclose(got, library_vectors(provider, SOME), atol=1e-6)
+
+
+def test_a_prompt_that_comes_with_a_model_is_used(
+    provider: SentenceTransformers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = provider._model
+    monkeypatch.setattr(model, "prompts", {"item": "an item of a shop: "})
+    monkeypatch.setattr(model, "default_prompt_name", "item")
+    expected = model.encode(TEXTS[0], prompt_name="item")
+    np.testing.assert_allclose(provider.embed(TEXTS)[0], expected, atol=1e-6)
+
+
+def test_bfloat16_is_near_single_precision_and_told_of(vectors: np.ndarray) -> None:
+    fast = SentenceTransformers(Embedding(bfloat16=True))
+    got = fast.embed(TEXTS)
+    assert got.dtype == np.float32
+    cosines = (got * vectors).sum(axis=1)[[0, 2, 3, 4, 6]]
+    assert cosines.min() > 0.999
+    if multiplies_bfloat16("cpu"):
+        assert fast.fingerprint["dtype"] == "bfloat16"
+        assert np.abs(got - vectors).max() > 1e-5
+
+
+def test_without_bfloat16_in_the_processor_vectors_are_of_single_precision(
+    vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        "llmseqrec.embeddings.sentence_transformers.multiplies_bfloat16", lambda device: False
+    )
+    plain = SentenceTransformers(Embedding(bfloat16=True))
+    np.testing.assert_array_equal(plain.embed(TEXTS), vectors)
+    assert plain.fingerprint["dtype"] == "float32"
+    assert "bfloat16: cpu lacks it, single precision it is" in caplog.text

@@ -13,11 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from llmseqrec.config import Embedding
+from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.embeddings import weights
 from llmseqrec.embeddings.base import FloatArray
+from llmseqrec.embeddings.token_batches import cut, token_batches
 
 _LOG = logging.getLogger(__name__)
-_BATCHES_A_STEP = 16  # how often progress is told
+_TEXTS_A_STEP = 2048  # tokenised together; how often progress is told
 
 
 class SentenceTransformers:
@@ -26,6 +28,9 @@ class SentenceTransformers:
     With `pooling` the token vectors of the last layer are pooled that way and nothing is done to
     the result; so a plain encoder such as bert-base-uncased serves as well. `mean` is over all
     tokens of the text, the first and the last special ones included.
+
+    With `bfloat16` the encoder computes in that, and pooling in single precision: cosines with the
+    vectors of single precision stay above .9999 (docs/benchmarks.md).
 
     Weights are safetensors from an installed package, a local folder or the hub's cache; nothing
     is fetched unless the configuration allows it, and code that comes with a model is never run.
@@ -60,6 +65,7 @@ class SentenceTransformers:
             "model": self.embedding.model,
             "revision": self.embedding.revision,
             "pooling": self.embedding.pooling,
+            "dtype": "bfloat16" if self._in_bfloat16 else "float32",
             "sha256": weights.weights_sha256(self.folder),
             "versions": {
                 name: version(name) for name in ("sentence-transformers", "transformers", "torch")
@@ -69,7 +75,7 @@ class SentenceTransformers:
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of the texts, (n_texts, dim); zero where a text is empty.
 
-        Equal texts are encoded once. Texts of like length share a batch, longest first.
+        Equal texts are encoded once. Texts of like token count share a batch, longest first.
         """
         distinct = sorted({text for text in texts if text.strip()}, key=lambda t: (-len(t), t))
         row_of = {text: row for row, text in enumerate(distinct)}
@@ -80,26 +86,61 @@ class SentenceTransformers:
         return vectors
 
     def _encode(self, texts: Sequence[str]) -> FloatArray:
-        dimensions = self._model.get_embedding_dimension()
-        vectors = np.zeros((len(texts), dimensions), dtype=np.float32)
-        size = self.embedding.batch_size * _BATCHES_A_STEP
+        """Vectors of texts that are sorted by length."""
+        vectors = np.zeros((len(texts), self._model.get_embedding_dimension()), dtype=np.float32)
         on_terminal = sys.stderr.isatty()
         with tqdm(total=len(texts), unit="text", disable=not on_terminal) as bar:
-            for start in range(0, len(texts), size):
-                part = texts[start : start + size]
-                vectors[start : start + len(part)] = self._model.encode(
-                    list(part), batch_size=self.embedding.batch_size, show_progress_bar=False
-                )
+            for start in range(0, len(texts), _TEXTS_A_STEP):
+                part = texts[start : start + _TEXTS_A_STEP]
+                vectors[start : start + len(part)] = self._encode_step(list(part))
                 bar.update(len(part))
                 if not on_terminal:
                     _LOG.info("embedded %d of %d texts", start + len(part), len(texts))
         return vectors
+
+    def _encode_step(self, texts: list[str]) -> FloatArray:
+        """Vectors of some texts, which are tokenised once and cut into batches by their tokens."""
+        import torch
+
+        model, size = self._model, self.embedding.batch_size
+        features = model.preprocess(texts, prompt=model.prompts.get(model.default_prompt_name))
+        mask = features.get("attention_mask")
+        if mask is None:  # a model of static word vectors has no batches to fill
+            encoded: FloatArray = model.encode(texts, batch_size=size, show_progress_bar=False)
+            return encoded
+        vectors = np.zeros((len(texts), model.get_embedding_dimension()), dtype=np.float32)
+        lengths = mask.sum(dim=1).numpy()
+        with torch.inference_mode():
+            for rows in token_batches(lengths, self.embedding.batch_tokens, size):
+                vectors[rows] = self._forward(cut(features, rows))
+        return vectors
+
+    def _forward(self, features: dict[str, Any]) -> FloatArray:
+        """Vectors of one batch; whatever the encoder computes in, what follows is in float32."""
+        encoder, *others = self._model
+        state = encoder({name: _sent(value, self.device) for name, value in features.items()})
+        state = {name: _single(value) for name, value in state.items()}
+        for module in others:
+            state = module(state)
+        vectors: FloatArray = state["sentence_embedding"].cpu().numpy()
+        return vectors
+
+    @cached_property
+    def _in_bfloat16(self) -> bool:
+        """Whether the encoder computes in bfloat16 here."""
+        if not self.embedding.bfloat16:
+            return False
+        found = multiplies_bfloat16(self.device)
+        if not found:
+            _LOG.warning("bfloat16: %s lacks it, single precision it is", self.device)
+        return found
 
     @cached_property
     def _model(self) -> Any:
         folder = self.folder
         if not self.embedding.allow_download:
             os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is first imported
+        import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -111,9 +152,10 @@ class SentenceTransformers:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-        if self.embedding.pooling is None:
-            return model
-        return self._pooled(model)
+        model = model if self.embedding.pooling is None else self._pooled(model)
+        if self._in_bfloat16:
+            model[0].to(torch.bfloat16)
+        return model.eval()
 
     def _pooled(self, model: Any) -> Any:
         """The model's encoder with the configured pooling after it."""
@@ -123,3 +165,13 @@ class SentenceTransformers:
         encoder = model[0]
         pooling = Pooling(encoder.get_embedding_dimension(), self.embedding.pooling)
         return SentenceTransformer(modules=[encoder, pooling], device=self.device)
+
+
+def _sent(value: Any, device: str) -> Any:
+    """A tensor on its device; other features as they are."""
+    return value.to(device) if hasattr(value, "to") else value
+
+
+def _single(value: Any) -> Any:
+    """A tensor of floats in single precision; other features as they are."""
+    return value.float() if hasattr(value, "to") and value.is_floating_point() else value

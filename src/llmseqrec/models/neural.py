@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
 from llmseqrec.evaluation.ranking import rank_dot
@@ -21,7 +22,6 @@ from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.item_vectors import item_table, source_vectors
 from llmseqrec.models.parameters import NeuralParameters
 from llmseqrec.nn.batches import Batches, BatchOptions
-from llmseqrec.nn.fused import multiplies_bfloat16
 from llmseqrec.nn.head import SequenceNetwork
 from llmseqrec.nn.item_table import ItemTable
 from llmseqrec.nn.losses import LossOptions, make_loss
@@ -183,7 +183,7 @@ class NeuralRecommender(Recommender[N]):
     @property
     def _loss_options(self) -> LossOptions:
         p = self.parameters
-        bfloat16 = p.bfloat16 and multiplies_bfloat16(torch.device(self.setting.device))
+        bfloat16 = p.bfloat16 and multiplies_bfloat16(self.setting.device)
         if p.bfloat16 and not bfloat16:
             log.info("bfloat16: %s lacks it, single precision it is", self.setting.device)
         return LossOptions(

@@ -57,14 +57,6 @@ def linear_cross_entropy(
     )
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has products of bfloat16 that are faster than those of single precision."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return any(found for name, found in capabilities.items() if "bf16" in name)
-
-
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
