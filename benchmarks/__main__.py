@@ -11,6 +11,7 @@ CASES = (
     "sknn",
     "steam_reading",
     "embedding",
+    "reduction",
     "losses",
     "training",
     "training_memory",
