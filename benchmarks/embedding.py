@@ -65,7 +65,7 @@ def encoders() -> dict[str, Encoder]:
     made: dict[str, Encoder] = {
         "library": lambda titles: library.encode(titles, show_progress_bar=False),
         "float32": plain.embed,
-        fast.fingerprint["dtype"] + " switched on": fast.embed,
+        "bfloat16" if fast.fingerprint["bfloat16"] else "no bfloat16 here": fast.embed,
     }
     for encode in made.values():
         encode(["a title to load everything with"])

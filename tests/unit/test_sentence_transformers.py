@@ -252,7 +252,7 @@ def test_bfloat16_is_near_single_precision_and_told_of(vectors: np.ndarray) -> N
     cosines = (got * vectors).sum(axis=1)[[0, 2, 3, 4, 6]]
     assert cosines.min() > 0.999
     if multiplies_bfloat16("cpu"):
-        assert fast.fingerprint["dtype"] == "bfloat16"
+        assert fast.fingerprint["bfloat16"]
         assert np.abs(got - vectors).max() > 1e-5
 
 
@@ -264,5 +264,22 @@ def test_without_bfloat16_in_the_processor_vectors_are_of_single_precision(
     )
     plain = SentenceTransformers(Embedding(bfloat16=True))
     np.testing.assert_array_equal(plain.embed(TEXTS), vectors)
-    assert plain.fingerprint["dtype"] == "float32"
+    assert not plain.fingerprint["bfloat16"]
     assert "bfloat16: cpu lacks it, single precision it is" in caplog.text
+
+
+def test_a_model_of_static_word_vectors_is_embedded_too(tmp_path: Path) -> None:
+    """It has no attention, hence no mask to make batches by."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    packaged = weights.find_folder(Embedding())
+    assert packaged is not None
+    tokens = Tokenizer.from_file(str(packaged / "tokenizer.json"))
+    words = np.random.default_rng(0).normal(size=(tokens.get_vocab_size(), 8)).astype(np.float32)
+    made = SentenceTransformer(modules=[StaticEmbedding(tokens, embedding_weights=words)])
+    made.save(str(tmp_path / "static"))
+    got = SentenceTransformers(Embedding(model=str(tmp_path / "static"))).embed(TEXTS)
+    np.testing.assert_allclose(got[0], made.encode(TEXTS[0]), atol=1e-6)
+    assert not got[1].any()

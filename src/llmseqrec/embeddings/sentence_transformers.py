@@ -65,7 +65,7 @@ class SentenceTransformers:
             "model": self.embedding.model,
             "revision": self.embedding.revision,
             "pooling": self.embedding.pooling,
-            "dtype": "bfloat16" if self._in_bfloat16 else "float32",
+            "bfloat16": self._in_bfloat16,
             "sha256": weights.weights_sha256(self.folder),
             "versions": {
                 name: version(name) for name in ("sentence-transformers", "transformers", "torch")
