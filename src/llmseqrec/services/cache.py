@@ -1,0 +1,248 @@
+"""Vectors that were paid for, kept by content, so that no text is paid for twice.
+
+A vector is found by the sha256 of everything that decides it: provider, endpoint, model, revision,
+dimensions, task type and text, as canonical JSON; so nothing is mixed up, and a cache can be
+shared. Vectors are committed after every request, and never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from sqlite3 import Connection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmseqrec.errors import InputError
+from llmseqrec.services.database import Database, JournalMode
+from llmseqrec.services.owners import may_live, own_name
+
+FloatArray = NDArray[np.float32]
+KEY_VERSION = 1  # to be raised when the key's content changes
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS vectors (
+        key BLOB PRIMARY KEY, source TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL,
+        tokens REAL, usd REAL, created REAL NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS vectors_by_source ON vectors (source)",
+    "CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY, owner TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL)",
+)
+_AT_ONCE = 500  # keys in one statement
+_STORED = np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What decides a vector besides the text."""
+
+    provider: str
+    endpoint: str
+    model: str
+    revision: str | None = None
+    dimensions: int | None = None
+    task_type: str | None = None
+
+    @property
+    def canonical(self) -> str:
+        """The same JSON for the same source."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    def key(self, text: str) -> bytes:
+        """The full sha256 of the source and a text."""
+        content = [KEY_VERSION, *asdict(self).values(), text]
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A vector as it was answered, and its share of the request's tokens and price.
+
+    Attributes:
+        vector: (dim,).
+        tokens: None where the service does not tell.
+        usd: None where the price is unknown.
+    """
+
+    vector: FloatArray
+    tokens: float | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What vectors cost when they were bought.
+
+    Attributes:
+        texts: distinct texts.
+        tokens: summed over the texts of which they are known.
+        usd: the same for prices; None where one of them is unknown.
+    """
+
+    texts: int
+    tokens: float
+    usd: float | None
+
+
+class VectorCache:
+    """A sqlite file of vectors, for several writers at once.
+
+    Args:
+        path: the file.
+        journal_mode: see `Database`.
+    """
+
+    def __init__(self, path: Path, journal_mode: JournalMode = "delete") -> None:
+        self.database = Database(path, SCHEMA, journal_mode=journal_mode)
+
+    def count(self, source: Source) -> int:
+        """Vectors of a source; 0 where there is no cache."""
+        if not self.database.path.is_file():
+            return 0
+        with self.database.reading() as connection:
+            query = "SELECT count(*) FROM vectors WHERE source = ?"
+            return int(connection.execute(query, [source.canonical]).fetchone()[0])
+
+    def missing(self, source: Source, texts: Iterable[str]) -> list[str]:
+        """The distinct texts that have no vector, in the order of their first appearance."""
+        wanted = {source.key(text): text for text in texts}
+        if self.database.path.is_file():
+            with self.database.reading() as connection:
+                for key in _present(connection, "vectors", wanted):
+                    del wanted[key]
+        return list(wanted.values())
+
+    def claim(self, source: Source, texts: Iterable[str]) -> list[str]:
+        """The texts that have no vector and that no other living process is about to buy.
+
+        From now on they are this process's to buy, until they are added or released.
+        """
+        wanted = {source.key(text): text for text in texts}
+        me = own_name()
+        with self.database.writing() as connection:
+            _sign_of_life(connection, me)
+            _drop_dead_owners(connection)
+            taken = _present(connection, "vectors", wanted)
+            for keys in _chunks(wanted):
+                query = f"SELECT key FROM claims WHERE owner <> ? AND key IN ({_marks(keys)})"
+                taken |= {row[0] for row in connection.execute(query, [me, *keys])}
+            mine = {key: text for key, text in wanted.items() if key not in taken}
+            connection.executemany(
+                "INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, me) for key in mine]
+            )
+        return list(mine.values())
+
+    def release(self) -> None:
+        """Give up whatever this process has claimed."""
+        with self.database.writing() as connection:
+            connection.execute("DELETE FROM claims WHERE owner = ?", [own_name()])
+            connection.execute("DELETE FROM owners WHERE owner = ?", [own_name()])
+
+    def add(self, source: Source, bought: Mapping[str, Paid]) -> None:
+        """Commit the vectors of one request; the first vector of a text stays."""
+        now = time.time()
+        rows = [
+            (
+                source.key(text),
+                source.canonical,
+                text,
+                _blob(paid.vector),
+                paid.tokens,
+                paid.usd,
+                now,
+            )
+            for text, paid in bought.items()
+        ]
+        with self.database.writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+            connection.executemany("DELETE FROM claims WHERE key = ?", [row[:1] for row in rows])
+            _sign_of_life(connection, own_name())
+
+    def read(self, source: Source, texts: Sequence[str]) -> FloatArray:
+        """The vectors of texts, (n_texts, dim).
+
+        Raises:
+            InputError: a text is not in the cache, or vectors of a source differ in width.
+        """
+        rows_of: dict[bytes, list[int]] = {}
+        for row, text in enumerate(texts):
+            rows_of.setdefault(source.key(text), []).append(row)
+        vectors: FloatArray | None = None
+        found = 0
+        with self.database.reading() as connection:
+            for key, blob in _blobs(connection, rows_of):
+                vector = np.frombuffer(blob, dtype=_STORED)
+                if vectors is None:
+                    vectors = np.empty((len(texts), len(vector)), dtype=np.float32)
+                if len(vector) != vectors.shape[1]:
+                    raise InputError(
+                        f"{self.database.path}: vectors of {source.model} have"
+                        f" {vectors.shape[1]} and {len(vector)} dimensions; run cache verify"
+                    )
+                vectors[rows_of[key]] = vector
+                found += 1
+        if vectors is None or found < len(rows_of):
+            raise InputError(
+                f"{self.database.path}: {len(rows_of) - found} of {len(rows_of)} texts have no"
+                f" vector of {source.model}"
+            )
+        return vectors
+
+    def cost(self, source: Source, texts: Iterable[str]) -> Cost:
+        """What the vectors of texts cost when they were bought, each text once."""
+        keys = {source.key(text): None for text in texts}
+        known: list[tuple[float | None, float | None]] = []
+        with self.database.reading() as connection:
+            for chunk in _chunks(keys):
+                query = f"SELECT tokens, usd FROM vectors WHERE key IN ({_marks(chunk)})"
+                known += connection.execute(query, chunk).fetchall()
+        prices = [usd for _, usd in known if usd is not None]
+        tokens = sum(tokens for tokens, _ in known if tokens is not None)
+        return Cost(len(known), tokens, sum(prices) if len(prices) == len(known) else None)
+
+
+def _blobs(connection: Connection, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for chunk in _chunks(keys):
+        query = f"SELECT key, vector FROM vectors WHERE key IN ({_marks(chunk)})"
+        yield from connection.execute(query, chunk)
+
+
+def _present(connection: Connection, table: str, keys: Iterable[bytes]) -> set[bytes]:
+    found: set[bytes] = set()
+    for chunk in _chunks(keys):
+        query = f"SELECT key FROM {table} WHERE key IN ({_marks(chunk)})"
+        found |= {row[0] for row in connection.execute(query, chunk)}
+    return found
+
+
+def _chunks(keys: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
+    pending = iter(keys)
+    while chunk := tuple(islice(pending, _AT_ONCE)):
+        yield chunk
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _sign_of_life(connection: Connection, owner: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", [owner, time.time()])
+
+
+def _drop_dead_owners(connection: Connection) -> None:
+    """Claims of a process that is gone are anybody's again."""
+    for owner, seen in connection.execute("SELECT owner, seen FROM owners").fetchall():
+        if not may_live(owner, seen):
+            connection.execute("DELETE FROM claims WHERE owner = ?", [owner])
+            connection.execute("DELETE FROM owners WHERE owner = ?", [owner])
+
+
+def _blob(vector: FloatArray) -> bytes:
+    return np.ascontiguousarray(vector, dtype=_STORED).tobytes()
