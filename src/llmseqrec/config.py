@@ -26,8 +26,9 @@ from llmseqrec.config_reductions import Reduction as Reduction
 from llmseqrec.config_reductions import ReductionStep as ReductionStep
 from llmseqrec.config_runs import Embedding as Embedding
 from llmseqrec.config_runs import Run as Run
+from llmseqrec.config_services import Services as Services
 from llmseqrec.errors import InputError
-from llmseqrec.registry import MODELS, RAW_FORMATS
+from llmseqrec.registry import MODELS, RAW_FORMATS, UPLOADING
 
 PUBLISHED_PREFIX = "published_"  # of the names of reductions that come with published settings
 
@@ -106,6 +107,10 @@ class Dataset(Strict):
     raw_dir: Path | None = Field(None, description="A folder that holds the raw files already.")
     sample: Sample | None = Field(None, description="Generate the raw files: synthetic data.")
     private: bool = Field(False, description="Not public: needs raw_dir.")
+    allow_upload: list[str] = Field(
+        default_factory=list,
+        description="Providers that the item texts may be sent to: openai, vertex.",
+    )
     columns: Columns | None = None
     core: Core = Core()
     deduplicate: bool = Field(False, description="Keep the earliest of repeated (session, item).")
@@ -138,6 +143,11 @@ class Dataset(Strict):
     @classmethod
     def _known_format(cls, value: str) -> str:
         return one_of(value, RAW_FORMATS, "format")
+
+    @field_validator("allow_upload")
+    @classmethod
+    def _known_providers(cls, value: list[str]) -> list[str]:
+        return [one_of(name, UPLOADING, "uploading provider") for name in value]
 
 
 class Experiment(Strict):
@@ -172,6 +182,10 @@ class Config(Strict):
         default_factory=list, description="Pairs of runs to test against each other."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    max_usd: float | None = Field(
+        None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
+    )
+    services: Services = Services()
     strict: bool = Field(False, description="A run whose needs are unmet stops the workflow.")
 
     @model_validator(mode="after")

@@ -15,12 +15,35 @@ if TYPE_CHECKING:
     from llmseqrec.models.parameters import Parameters
 
 
+# What a provider takes where the configuration says nothing.
+PROVIDER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "sentence_transformers": {"model": "all-MiniLM-L6-v2", "batch_size": 64},
+    "openai": {"model": "text-embedding-3-small", "batch_size": 2048},
+    "vertex": {"model": "gemini-embedding-001", "batch_size": 250},
+}
+# Keys that mean something to some providers only.
+PROVIDER_KEYS: dict[str, set[str]] = {
+    "sentence_transformers": {
+        "revision",
+        "allow_download",
+        "pooling",
+        "batch_tokens",
+        "bfloat16",
+    },
+    "openai": {"dimensions", "base_url", "batch"},
+    "vertex": {"dimensions", "base_url", "task_type", "project", "location"},
+}
+
+
 class Embedding(Strict):
     """Item vectors: who computes them from which text."""
 
     provider: str = "sentence_transformers"
     model: str = Field(
-        "all-MiniLM-L6-v2", description="Model name, or a folder that holds the weights."
+        "",
+        description="Model name, or a folder that holds the weights. Default: "
+        + ", ".join(f"{name}: {keys['model']}" for name, keys in PROVIDER_DEFAULTS.items())
+        + ".",
     )
     revision: str | None = None
     template: str | None = Field(None, description="Overrides the dataset's template.")
@@ -30,7 +53,13 @@ class Embedding(Strict):
         description="cls or mean: the first token's vector or the mean over all tokens, of the "
         "last layer and with nothing done to it; null: as the model itself does.",
     )
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(
+        0,
+        ge=1,
+        description="Texts encoded, or sent, at once. Default: "
+        + ", ".join(f"{name}: {keys['batch_size']}" for name, keys in PROVIDER_DEFAULTS.items())
+        + ".",
+    )
     batch_tokens: int = Field(
         1024,
         ge=1,
@@ -41,6 +70,41 @@ class Embedding(Strict):
         description="Local encoder in bfloat16, where the processor multiplies it: about three "
         "times as fast; pooling and vectors stay single precision.",
     )
+    dimensions: int | None = Field(None, ge=1, description="Asked of a service; null: the model's.")
+    base_url: str | None = Field(
+        None, description="Another address of the service; openai also reads OPENAI_BASE_URL."
+    )
+    task_type: str | None = Field(None, description="vertex: such as RETRIEVAL_DOCUMENT.")
+    project: str | None = Field(None, description="vertex; null: GOOGLE_CLOUD_PROJECT.")
+    location: str = Field("us-central1", description="vertex: region that answers.")
+    batch: bool = Field(
+        False, description="openai: the Batch API, half the price, an answer within a day."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _provider_defaults(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        provider = content.get("provider", cls.model_fields["provider"].default)
+        return PROVIDER_DEFAULTS.get(provider, {}) | content
+
+    @model_validator(mode="after")
+    def _keys_of_the_provider(self) -> Embedding:
+        own = PROVIDER_KEYS.get(self.provider, set())
+        for key in sorted(set().union(*PROVIDER_KEYS.values()) - own):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} does nothing for provider {self.provider}")
+        if self.dimensions and self.model == "text-embedding-ada-002":
+            raise ValueError("dimensions: text-embedding-ada-002 has 1536 and takes no other")
+        return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_credentials(cls, value: str | None) -> str | None:
+        if value is not None and "@" in value:
+            raise ValueError("an address with a user name or password is not taken")
+        return value
 
     @field_validator("provider")
     @classmethod

@@ -13,7 +13,7 @@ from typing import Any
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import code_fingerprint
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
 from llmseqrec.resolve import (
     ResolvedRun,
     dataset_need,
@@ -26,7 +26,16 @@ from llmseqrec.resolve import (
 
 EXTERNAL_CODE = "llmseqrec.imported"
 # What of a dataset's configuration does not decide its prepared tables.
-BESIDE_TABLES = {"display", "splits", "published", "borrows", "template", "raw_dir", "private"}
+BESIDE_TABLES = {
+    "display",
+    "splits",
+    "published",
+    "borrows",
+    "template",
+    "raw_dir",
+    "private",
+    "allow_upload",
+}
 
 
 class Plan:
@@ -169,14 +178,25 @@ class Plan:
         return f"{folders[0]}/model/model.safetensors"
 
     def metric_files(self, wildcards: Any) -> list[str]:
-        """Test metrics and per-session values of every run of an experiment that can be done."""
+        """Test metrics and per-session values of every run of an experiment that can be done.
+
+        With them, what was paid for the item vectors.
+        """
         pair = (wildcards.dataset, wildcards.split)
-        return [
+        paid = [self.paid_facts(pair[0], run) for run in self.runs_of(*pair)]
+        return [*filter(None, dict.fromkeys(paid))] + [
             f"{folder}/{name}"
             for run in self.runs_of(*pair)
             for folder in self.seed_folders(*pair, run)
             for name in ("metrics.test.json", "per_session.test.parquet")
         ]
+
+    def paid_facts(self, dataset: str, run: str) -> str | None:
+        """The facts beside the vectors of a run, where somebody was paid for them."""
+        name = self.config.runs[run].embedding
+        if name is None or self.config.embeddings[name].provider not in UPLOADING:
+            return None
+        return f"results/{dataset}/embeddings/{name}.json"
 
     def tie_files(self, wildcards: Any) -> dict[str, str]:
         """The tie study of each run that has one."""
@@ -308,6 +328,11 @@ class Plan:
         neural = MODELS[self.config.runs[wildcards.run].model].neural
         return int(neural and self.config.device in ("auto", "cuda"))
 
+    def embedding_gpu_of(self, wildcards: Any) -> int:
+        """One GPU for a local encoder unless the configuration keeps to the processor."""
+        elsewhere = self.config.embeddings[wildcards.embedding].provider in UPLOADING
+        return int(not elsewhere and self.config.device in ("auto", "cuda"))
+
     def label_params(self, wildcards: Any) -> dict[str, Any]:
         """What tables and figures say of a dataset."""
         dataset = self.config.datasets[wildcards.dataset]
@@ -351,6 +376,7 @@ class Plan:
                 row["reason"] = self.not_run[(*pair, name)]
             else:
                 row |= {"folders": self.seed_folders(*pair, name), "ties": ties.get(name)}
+                row["paid"] = self.paid_facts(pair[0], name)
             rows[name] = row
         return rows
 

@@ -68,7 +68,12 @@ RAW_FORMATS: dict[str, str] = {
 
 EMBEDDING_PROVIDERS: dict[str, str] = {
     "sentence_transformers": "llmseqrec.embeddings.sentence_transformers:SentenceTransformers",
+    "openai": "llmseqrec.embeddings.openai:OpenAIEmbeddings",
+    "vertex": "llmseqrec.embeddings.vertex:VertexEmbeddings",
 }
+
+# Providers that compute elsewhere: the texts are sent to them.
+UPLOADING = frozenset({"openai", "vertex"})
 
 REDUCERS: dict[str, str] = {
     "pca": "llmseqrec.reduction.linear:fit_pca",

@@ -21,7 +21,8 @@ from llmseqrec.config import (
     Strict,
 )
 from llmseqrec.errors import InputError
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
+from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, UPLOADING, load, parameters_class
+from llmseqrec.uploads import upload_problem
 
 
 class ResolvedRun(Strict):
@@ -156,8 +157,7 @@ def run_need(
     dataset, split, name = where
     run, columns = resolved[dataset, name], config.datasets[dataset].columns
     if run.embedding is not None:
-        provider = load(EMBEDDING_PROVIDERS[run.embedding.provider])
-        reason: str | None = provider.unmet_need(run.embedding)
+        reason = embedding_need(config, dataset, run.embedding)
         if reason is not None:
             return reason
     parameters = parameters_class(run.model)(**run.parameters)
@@ -168,6 +168,17 @@ def run_need(
         if not path.is_file():
             return f"no file {path}"
     return None
+
+
+def embedding_need(config: Config, dataset: str, embedding: Embedding) -> str | None:
+    """Why item vectors cannot be made here of a dataset's texts, or None."""
+    if embedding.provider in UPLOADING:
+        problem = upload_problem(dataset, embedding.provider, config.datasets[dataset].allow_upload)
+        if problem:
+            return problem
+    provider = load(EMBEDDING_PROVIDERS[embedding.provider])
+    reason: str | None = provider.unmet_need(embedding, config.services)
+    return reason
 
 
 def external_path(template: str, dataset: str, split: str) -> Path:

@@ -29,7 +29,11 @@ def session_means(folders: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def run_result(
-    display: str, folders: Sequence[str | Path], ties: Path | None, row: str | None
+    display: str,
+    folders: Sequence[str | Path],
+    ties: Path | None,
+    row: str | None,
+    cost: str = "",
 ) -> RunResult:
     """What one run scored, with bootstrap intervals over sessions of its means over seeds."""
     metrics = [read_json(Path(folder) / "metrics.test.json") for folder in folders]
@@ -45,7 +49,7 @@ def run_result(
         intervals=intervals,
         ties=_ties(ties),
         published_row=row,
-        note=note,
+        note="; ".join(filter(None, [note, cost])),
     )
 
 
@@ -117,7 +121,8 @@ def gather(
 
     Args:
         runs: by run name: `display`, `row` (of the published table), and either `folders` (of its
-            seeds) and `ties` (file or None), or `reason`.
+            seeds), `ties` (file or None) and, where there is one, `paid` (facts of vectors that
+            were paid for), or `reason`.
         published: a published table, or None.
     """
     table = read_published(published) if published else None
@@ -127,6 +132,7 @@ def gather(
             run["folders"],
             Path(run["ties"]) if run["ties"] else None,
             run["row"] if table is not None else None,
+            _cost(run.get("paid")),
         )
         for run in runs.values()
         if "folders" in run
@@ -171,3 +177,12 @@ def _ties(path: Path | None) -> TieShuffles | None:
         return None
     found = read_json(path)
     return TieShuffles(found["metrics"], found["refitted"])
+
+
+def _cost(path: str | None) -> str:
+    """What was paid for item vectors, as a note."""
+    found = read_json(path).get("cost") if path else None
+    if not found:
+        return ""
+    price = "unknown price" if found["usd"] is None else f"{found['usd']:.4f} USD"
+    return f"item vectors: {found['tokens']:,.0f} tokens, {price}"

@@ -17,6 +17,7 @@ GROUND = {
     "config_base",
     "config_reductions",
     "config_runs",
+    "config_services",
     "contracts",
     "device",
     "errors",
@@ -26,6 +27,7 @@ GROUND = {
     "resolve",
     "seeding",
     "sessions",
+    "uploads",
     "vector_facts",
 }
 FLOORS = {

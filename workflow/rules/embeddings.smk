@@ -16,7 +16,7 @@ rule embed_items:
     resources:
         mem_mb=4000,
         runtime=120,
-        gpu=1 if CONFIG.device in ("auto", "cuda") else 0,
+        gpu=PLAN.embedding_gpu_of,
     params:
         embedding=PLAN.embedding_params,
         device=CONFIG.device,

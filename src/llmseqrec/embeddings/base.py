@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from llmseqrec.config import Embedding
+from llmseqrec.config import Embedding, Services
+from llmseqrec.uploads import Permission
 
 FloatArray = NDArray[np.float32]
 
@@ -18,10 +19,12 @@ class EmbeddingProvider(Protocol):
     zero vector (study code: unnamed items).
     """
 
-    def __init__(self, embedding: Embedding, device: str = "cpu") -> None: ...
+    def __init__(
+        self, embedding: Embedding, device: str = "cpu", permission: Permission | None = None
+    ) -> None: ...
 
     @classmethod
-    def unmet_need(cls, embedding: Embedding) -> str | None:
+    def unmet_need(cls, embedding: Embedding, services: Services | None = None) -> str | None:
         """Why the provider cannot work here, or None. Imports nothing heavy and loads nothing."""
         ...
 
@@ -32,4 +35,8 @@ class EmbeddingProvider(Protocol):
 
     def embed(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of the texts, (n_texts, dim)."""
+        ...
+
+    def cost(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Texts, tokens and USD that the vectors of the texts cost; empty where nothing."""
         ...

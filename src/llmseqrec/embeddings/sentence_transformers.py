@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from llmseqrec.config import Embedding
+from llmseqrec.config import Embedding, Services
 from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.embeddings import weights
 from llmseqrec.embeddings.base import FloatArray
 from llmseqrec.embeddings.token_batches import cut, token_batches
+from llmseqrec.uploads import Permission
 
 _LOG = logging.getLogger(__name__)
 _TEXTS_A_STEP = 2048  # tokenised together; how often progress is told
@@ -38,17 +39,20 @@ class SentenceTransformers:
     Args:
         embedding: names the model.
         device: torch device.
+        permission: not used; nothing is sent anywhere.
 
     Raises:
         InputError: the weights are missing, not what they should be, or pickled.
     """
 
-    def __init__(self, embedding: Embedding, device: str = "cpu") -> None:
+    def __init__(
+        self, embedding: Embedding, device: str = "cpu", permission: Permission | None = None
+    ) -> None:
         self.embedding = embedding
         self.device = device
 
     @classmethod
-    def unmet_need(cls, embedding: Embedding) -> str | None:
+    def unmet_need(cls, embedding: Embedding, services: Services | None = None) -> str | None:
         """Why the provider cannot work here, or None."""
         return weights.unmet_need(embedding)
 
@@ -84,6 +88,10 @@ class SentenceTransformers:
         filled = [row for row, text in enumerate(texts) if text in row_of]
         vectors[filled] = encoded[[row_of[texts[row]] for row in filled]]
         return vectors
+
+    def cost(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Nothing is paid for."""
+        return {}
 
     def _encode(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of texts that are sorted by length."""

@@ -108,6 +108,15 @@ class VectorCache:
             query = "SELECT count(*) FROM vectors WHERE source = ?"
             return int(connection.execute(query, [source.canonical]).fetchone()[0])
 
+    def width(self, source: Source) -> int | None:
+        """Dimensions of a source's vectors, or None where there is none."""
+        if not self.database.path.is_file():
+            return None
+        with self.database.reading() as connection:
+            query = "SELECT length(vector) FROM vectors WHERE source = ? LIMIT 1"
+            row = connection.execute(query, [source.canonical]).fetchone()
+        return None if row is None else int(row[0]) // _STORED.itemsize
+
     def missing(self, source: Source, texts: Iterable[str]) -> list[str]:
         """The distinct texts that have no vector, in the order of their first appearance."""
         wanted = {source.key(text): text for text in texts}
