@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 CASES = (
+    "cache",
     "metrics",
     "scoring",
     "sknn",

@@ -1,4 +1,4 @@
-"""Command line: show the leaderboards of a configuration, predict with a saved run."""
+"""Command line: plan, show leaderboards, predict with a saved run, look after paid vectors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from llmseqrec.config import Config, read_config
+from llmseqrec.config import Config, Services, read_config
 from llmseqrec.errors import InputError
 
 
@@ -45,7 +45,76 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--output", default="-", help="csv file; -: standard output (%(default)s)")
     asked.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     asked.set_defaults(command=predict_sessions)
+    planned = commands.add_parser("plan", help="print what a configuration will cost and send")
+    planned.add_argument("config", type=Path)
+    planned.add_argument("--results", type=Path, default=Path("results"))
+    planned.add_argument("--benchmarks", type=Path, default=Path("logs/benchmark"))
+    planned.set_defaults(command=print_plan)
+    _add_cache(commands.add_parser("cache", help="look after the vectors that were paid for"))
     return parser
+
+
+def _add_cache(cache: argparse.ArgumentParser) -> None:
+    """The subcommands of `cache`."""
+    cache.add_argument("--path", type=Path, default=Services().cache, help="%(default)s")
+    commands = cache.add_subparsers(required=True, metavar="COMMAND", dest="action")
+    commands.add_parser("stats", help="what it holds, by model")
+    commands.add_parser("verify", help="check every vector")
+    for name, text in (
+        ("export", "write vectors, texts and prices into a file to share"),
+        ("prune", "delete the vectors of a provider or model"),
+    ):
+        chosen = commands.add_parser(name, help=text)
+        if name == "export":
+            chosen.add_argument("file", type=Path)
+        chosen.add_argument("--provider")
+        chosen.add_argument("--model")
+    commands.add_parser("import", help="take over a shared file").add_argument("file", type=Path)
+    cache.set_defaults(command=use_cache)
+
+
+def print_plan(options: argparse.Namespace) -> None:
+    """Print money, uploads, hours, memory, and what cannot be run."""
+    from llmseqrec import forecast
+    from llmseqrec.plan import Plan
+
+    config = read_config(options.config)
+    plan = Plan(config, Path.cwd())
+    for line in forecast.money_lines(config, options.results):
+        print(line)
+    for line in forecast.machine_lines(plan, options.benchmarks):
+        print(line)
+    for line in forecast.not_run_lines(plan):
+        print(line)
+
+
+def use_cache(options: argparse.Namespace) -> None:
+    """One of the subcommands of `cache`.
+
+    Raises:
+        InputError: there is no cache, or something is wrong with it.
+    """
+    from llmseqrec.services import cache_files
+
+    path = options.path
+    choice = cache_files.Choice(getattr(options, "provider", None), getattr(options, "model", None))
+    if options.action == "stats":
+        for summary in cache_files.summaries(path):
+            print(cache_files.describe(summary))
+    elif options.action == "verify":
+        found = cache_files.problems(path)
+        for problem in found:
+            print(problem)
+        if found:
+            raise InputError(f"{path}: {len(found)} problems")
+        print(f"{path}: all vectors are what they should be")
+    elif options.action == "export":
+        count = cache_files.export_vectors(path, options.file, choice)
+        print(f"{options.file}: {count:,} vectors")
+    elif options.action == "import":
+        print(f"{path}: {cache_files.import_vectors(path, options.file):,} vectors are new")
+    else:
+        print(f"{path}: {cache_files.prune(path, choice):,} vectors deleted")
 
 
 def predict_sessions(options: argparse.Namespace) -> None:

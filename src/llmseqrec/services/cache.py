@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from sqlite3 import Connection
@@ -34,7 +35,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL)",
 )
 _AT_ONCE = 500  # keys in one statement
-_STORED = np.dtype("<f4")
+STORED = np.dtype("<f4")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,13 @@ class Source:
 
     def key(self, text: str) -> bytes:
         """The full sha256 of the source and a text."""
-        content = [KEY_VERSION, *asdict(self).values(), text]
-        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+        return hashlib.sha256(f"{self._head}{json.dumps(text)}]".encode()).digest()
+
+    @cached_property
+    def _head(self) -> str:
+        """The JSON list of a key up to its last element, the text."""
+        content = [KEY_VERSION, *asdict(self).values()]
+        return json.dumps(content, separators=(",", ":"))[:-1] + ","
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class VectorCache:
         with self.database.reading() as connection:
             query = "SELECT length(vector) FROM vectors WHERE source = ? LIMIT 1"
             row = connection.execute(query, [source.canonical]).fetchone()
-        return None if row is None else int(row[0]) // _STORED.itemsize
+        return None if row is None else int(row[0]) // STORED.itemsize
 
     def missing(self, source: Source, texts: Iterable[str]) -> list[str]:
         """The distinct texts that have no vector, in the order of their first appearance."""
@@ -187,7 +193,7 @@ class VectorCache:
         found = 0
         with self.database.reading() as connection:
             for key, blob in _blobs(connection, rows_of):
-                vector = np.frombuffer(blob, dtype=_STORED)
+                vector = np.frombuffer(blob, dtype=STORED)
                 if vectors is None:
                     vectors = np.empty((len(texts), len(vector)), dtype=np.float32)
                 if len(vector) != vectors.shape[1]:
@@ -254,4 +260,4 @@ def _drop_dead_owners(connection: Connection) -> None:
 
 
 def _blob(vector: FloatArray) -> bytes:
-    return np.ascontiguousarray(vector, dtype=_STORED).tobytes()
+    return np.ascontiguousarray(vector, dtype=STORED).tobytes()

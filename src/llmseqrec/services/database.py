@@ -29,13 +29,13 @@ class Database:
         schema: statements that create what is missing.
         version: of the schema, kept in the file.
         journal_mode: `delete` works on network file systems, `wal` needs memory that the writers
-            share, so one machine.
+            share, so one machine; None leaves it as it is.
     """
 
     path: Path
     schema: tuple[str, ...]
     version: int = 1
-    journal_mode: JournalMode = "delete"
+    journal_mode: JournalMode | None = "delete"
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -70,6 +70,11 @@ class Database:
             yield connection
             connection.execute("COMMIT")
 
+    def compact(self) -> None:
+        """Give the space of deleted rows back to the file system."""
+        with self._connected(self.path.as_posix()) as connection:
+            connection.execute("VACUUM")
+
     @contextmanager
     def _connected(self, name: str) -> Iterator[sqlite3.Connection]:
         try:
@@ -98,6 +103,8 @@ class Database:
 
     def _set_journal_mode(self, connection: sqlite3.Connection) -> None:
         """Change the mode where it differs; sqlite does not wait for others here, so this does."""
+        if self.journal_mode is None:
+            return
         deadline = time.monotonic() + LOCK_TIMEOUT
         while connection.execute("PRAGMA journal_mode").fetchone()[0] != self.journal_mode:
             try:
