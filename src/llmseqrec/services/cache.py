@@ -52,7 +52,7 @@ class Source:
     @property
     def canonical(self) -> str:
         """The same JSON for the same source."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     def key(self, text: str) -> bytes:
         """The full sha256 of the source and a text."""
