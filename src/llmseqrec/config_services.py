@@ -17,6 +17,7 @@ class Services(Strict):
         Path("state/cache/embeddings.sqlite"), description="Vectors that were paid for."
     )
     ledger: Path = Field(Path("state/ledger.sqlite"), description="What was spent.")
+    batches: Path = Field(Path("state/batches"), description="Batch API jobs under way.")
     journal_mode: Literal["delete", "wal"] = Field(
         "delete",
         description="Of both files. delete works on network file systems; wal is for one machine.",

@@ -6,12 +6,20 @@ import base64
 import json
 from typing import Any
 
-from openai.types import CreateEmbeddingResponse, EmbeddingCreateParams, Model
+from openai.types import (
+    Batch,
+    BatchCreateParams,
+    CreateEmbeddingResponse,
+    EmbeddingCreateParams,
+    FileObject,
+    Model,
+)
 from pydantic import TypeAdapter
 
-from tests.doubles.server import Double, Handler, vector_of
+from tests.doubles.server import Double, Fault, Handler, vector_of
 
 REQUEST = TypeAdapter(EmbeddingCreateParams)
+BATCH = TypeAdapter(BatchCreateParams)
 MODELS = {
     "text-embedding-3-small": None,
     "text-embedding-ada-002": None,
@@ -23,6 +31,15 @@ class OpenAIDouble(Double):
     """Counts what it is sent; refuses what the service is known to refuse."""
 
     key = "sk-test-0123456789abcdef"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.steps: list[str] = []  # calls that change something, in order
+        self.step_faults: dict[str, list[Fault]] = {}
+        self.looks = 1  # at a batch before it has ended
+        self.spoil: set[int] = set()  # lines of a batch that fail
 
 
 def answer(double: Double, asked: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +66,51 @@ def answer(double: Double, asked: dict[str, Any]) -> dict[str, Any]:
     return double.alter(made)
 
 
+def start(double: OpenAIDouble, asked: dict[str, Any]) -> dict[str, Any]:
+    """A new batch."""
+    BATCH.validate_python(asked)
+    made = {
+        "id": f"batch-{len(double.batches)}",
+        "completion_window": "24h",
+        "created_at": 1,
+        "endpoint": asked["endpoint"],
+        "input_file_id": asked["input_file_id"],
+        "object": "batch",
+        "status": "in_progress",
+        "metadata": asked["metadata"],
+    }
+    Batch.model_validate(made)
+    double.batches[made["id"]] = made
+    return made
+
+
+def looked_at(double: OpenAIDouble, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as it is now: done when it was looked at often enough."""
+    double.looks -= 1
+    if double.looks >= 0 or batch["status"] != "in_progress":
+        return batch
+    output, failed = [], []
+    lines = double.files[batch["input_file_id"]].decode().splitlines()
+    for number, line in reversed(list(enumerate(lines))):
+        asked = json.loads(line)
+        double.received.update(asked["body"]["input"])
+        done = {"id": f"r{number}", "custom_id": asked["custom_id"], "error": None}
+        if number in double.spoil:
+            body = {"error": {"message": "no such luck", "code": "server_error"}}
+            failed.append(done | {"response": {"status_code": 500, "body": body}})
+            continue
+        body = answer(double, asked["body"])
+        double.answered.update(asked["body"]["input"])
+        output.append(done | {"response": {"status_code": 200, "body": body}})
+    batch["status"] = "completed"
+    for name, rows in (("output_file_id", output), ("error_file_id", failed)):
+        if rows:
+            batch[name] = f"file-{len(double.files)}"
+            double.files[batch[name]] = "\n".join(map(json.dumps, rows)).encode()
+    Batch.model_validate(batch)
+    return batch
+
+
 class OpenAIHandler(Handler):
     """The paths of models and embeddings."""
 
@@ -57,7 +119,11 @@ class OpenAIHandler(Handler):
     def do_GET(self) -> None:
         if not self.authorised():
             return
-        name = self.path.rpartition("/")[2]
+        path, _, _ = self.path.partition("?")
+        if path.startswith(("/v1/files", "/v1/batches")):
+            self.get_batch(path)
+            return
+        name = path.rpartition("/")[2]
         if name not in MODELS:
             self.error(404, "model_not_found", f"The model `{name}` does not exist")
             return
@@ -66,11 +132,60 @@ class OpenAIHandler(Handler):
         self.send_json(model | {"shutdown_date": MODELS[name]})
 
     def do_POST(self) -> None:
-        asked = json.loads(self.body())
+        body = self.body()
         if not self.authorised():
             return
+        if self.path in ("/v1/files", "/v1/batches"):
+            self.post_batch(body)
+            return
         with self.counted():
-            self.embed(asked)
+            self.embed(json.loads(body))
+
+    def post_batch(self, body: bytes) -> None:
+        """Take a file, or start a batch; a fault comes after the deed, as a lost answer does."""
+        double, step = self.double, self.path.rpartition("/")[2]
+        with double.lock:
+            double.steps.append(step)
+            made = self.take_file(body) if step == "files" else start(double, json.loads(body))
+            faults = double.step_faults.get(step, [])
+            fault = faults.pop(0) if faults else None
+        if fault:
+            fault(self)
+        else:
+            self.send_json(made)
+
+    def take_file(self, body: bytes) -> dict[str, Any]:
+        """The file of a multipart form."""
+        boundary = b"--" + self.headers["content-type"].partition("boundary=")[2].encode()
+        parts = [part.strip(b"\r\n") for part in body.split(boundary)]
+        head, _, content = next(p for p in parts if b"filename=" in p).partition(b"\r\n\r\n")
+        assert b'name="file"' in head
+        assert any(part.endswith(b"\r\n\r\nbatch") for part in parts), "purpose"
+        name = f"file-{len(self.double.files)}"
+        self.double.files[name] = content
+        made = {
+            "id": name,
+            "bytes": len(content),
+            "created_at": 1,
+            "filename": "x.jsonl",
+            "object": "file",
+            "purpose": "batch",
+            "status": "uploaded",
+        }
+        FileObject.model_validate(made)
+        return made
+
+    def get_batch(self, path: str) -> None:
+        """The content of a file, one batch or all."""
+        double, parts = self.double, path.split("/")[2:]
+        with double.lock:
+            if parts[0] == "files":
+                self.send_bytes(double.files[parts[1]])
+            elif len(parts) == 1:
+                data = list(double.batches.values())
+                self.send_json({"object": "list", "data": data, "has_more": False})
+            else:
+                self.send_json(looked_at(double, double.batches[parts[1]]))
 
     def embed(self, asked: dict[str, Any]) -> None:
         double = self.double

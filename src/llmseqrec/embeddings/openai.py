@@ -55,6 +55,19 @@ class OpenAIEmbeddings(PaidEmbeddings):
         """The client."""
         return OpenAIService(self.embedding, self.access.services)
 
+    def complete(self, texts: Sequence[str]) -> None:
+        """Bring the vectors of texts into the cache, by the Batch API where that is asked for.
+
+        Raises:
+            InputError: they cannot be bought.
+        """
+        if not self.embedding.batch:
+            super().complete(texts)
+            return
+        from llmseqrec.embeddings.openai_batch import BatchPurchase
+
+        BatchPurchase(self.service(), self.access, self.usd_per_million).complete(texts)
+
 
 def endpoint_of(embedding: Embedding) -> str:
     """The address of the service: of the configuration, the environment, or OpenAI's own.
@@ -132,13 +145,17 @@ class OpenAIService:
         Raises:
             ServiceError: there is no usable answer.
         """
+        return answer_of(self.call(lambda: self.client.embeddings.create(**self.body(texts))))
+
+    def body(self, texts: Sequence[str]) -> dict[str, Any]:
+        """What one request asks for."""
         asked = {"dimensions": self.source.dimensions} if self.source.dimensions else {}
-        answered = self.call(
-            lambda: self.client.embeddings.create(
-                model=self.source.model, input=list(texts), encoding_format="base64", **asked
-            )
-        )
-        return answer_of(answered)
+        return {
+            "model": self.source.model,
+            "input": list(texts),
+            "encoding_format": "base64",
+            **asked,
+        }
 
     def call(self, ask: Callable[[], Result]) -> Result:
         """The result of a call of the client, its errors told without secrets.
