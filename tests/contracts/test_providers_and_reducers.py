@@ -1,31 +1,68 @@
 """What every registered embedding provider and reducer owes the models that read its vectors."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from llmseqrec.config import Embedding, Reduction
+from llmseqrec.config import Embedding, Reduction, Services
 from llmseqrec.embeddings.base import EmbeddingProvider
 from llmseqrec.embeddings.embed import embedding_facts
 from llmseqrec.errors import InputError
 from llmseqrec.reduction.chain import Chain, fit_chain
-from llmseqrec.registry import EMBEDDING_PROVIDERS, REDUCERS, load
+from llmseqrec.registry import EMBEDDING_PROVIDERS, REDUCERS, UPLOADING, load
+from llmseqrec.uploads import Permission
+from tests.conftest import ROOT
+from tests.doubles.openai_server import OpenAIDouble, OpenAIHandler
+from tests.doubles.server import Double, serving
+from tests.doubles.vertex_server import VertexHandler
 
 TEXTS = ["red lipstick", "", "dark red lip stick", "argan oil shampoo", "red lipstick", "  "]
 
 
 @pytest.fixture(scope="module", params=EMBEDDING_PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> EmbeddingProvider:
-    """A provider with its default model; skipped where it cannot work on this machine."""
-    embedding = Embedding(provider=request.param)
-    made = load(EMBEDDING_PROVIDERS[request.param])
-    reason = made.unmet_need(embedding)
+def provider(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddingProvider]:
+    """A provider with its default model; skipped where it cannot work on this machine.
+
+    Providers that send texts speak to a server on this machine.
+    """
+    name, made = request.param, load(EMBEDDING_PROVIDERS[request.param])
+    if name in UPLOADING:
+        with paid_provider(name, made, tmp_path_factory.mktemp(name)) as one:
+            yield one
+        return
+    reason = made.unmet_need(Embedding(provider=name))
     if reason is not None:
         pytest.skip(reason)
-    return made(embedding)
+    yield made(Embedding(provider=name))
+
+
+@contextmanager
+def paid_provider(name: str, made: Any, folder: Path) -> Iterator[EmbeddingProvider]:
+    """A provider of a service, with a cache and a ledger of its own."""
+    handler, double = {
+        "openai": (OpenAIHandler, OpenAIDouble()),
+        "vertex": (VertexHandler, Double()),
+    }[name]
+    double.dim = 256
+    services = Services(
+        cache=folder / "cache.sqlite",
+        ledger=folder / "ledger.sqlite",
+        prices=ROOT / "config" / "prices.yaml",
+    )
+    own = {"project": "p1"} if name == "vertex" else {}
+    with serving(handler, double), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", OpenAIDouble.key)
+        address = f"{double.url}/v1" if name == "openai" else double.url
+        embedding = Embedding(provider=name, base_url=address, **own)
+        assert made.unmet_need(embedding, services) is None
+        yield made(embedding, permission=Permission("t", [name], 1.0, services))
 
 
 @pytest.fixture(scope="module")

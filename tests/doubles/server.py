@@ -19,9 +19,14 @@ Fault = Callable[["Handler"], None]
 
 
 def vector_of(text: str, dim: int) -> np.ndarray:
-    """The vector of a text, the same everywhere, (dim,)."""
+    """The vector of a text, the same everywhere, near to those that share words, (dim,)."""
+    total = 0.1 * _drawn(text, dim) + sum(_drawn(f"word {word}", dim) for word in text.split())
+    return total.astype(np.float32)
+
+
+def _drawn(text: str, dim: int) -> np.ndarray:
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-    return np.random.default_rng(seed).normal(size=dim).astype(np.float32)
+    return np.random.default_rng(seed).normal(size=dim)
 
 
 def _unaltered(answer: dict[str, Any]) -> dict[str, Any]:
