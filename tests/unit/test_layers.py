@@ -123,15 +123,25 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "sklearn", "openai", "transformers", "sentence_transformers", "pandas", "scipy"}
+HEAVY = {
+    "torch",
+    "sklearn",
+    "openai",
+    "grpc",
+    "transformers",
+    "sentence_transformers",
+    "pandas",
+    "scipy",
+}
 
 
-def test_parsing_a_configuration_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize("name", ["quickstart", "config"])
+def test_parsing_a_configuration_loads_nothing_heavy(name: str) -> None:
     # What the Snakefile imports and does while it is parsed.
     statement = (
         "from llmseqrec import config, plan, provenance, registry\n"
         "from pathlib import Path\n"
-        f"made = config.read_config(Path({str(ROOT / 'config' / 'quickstart.yaml')!r}))\n"
+        f"made = config.read_config(Path({str(ROOT / 'config' / f'{name}.yaml')!r}))\n"
         f"plan.Plan(made, Path({str(ROOT)!r})).table_files()\n"
     )
     assert not HEAVY & loaded_by(statement)

@@ -240,6 +240,7 @@ class BatchPurchase:
             batch = self._try(lambda: self.service.client.batches.retrieve(submission.batch))
             if batch.status in ENDED:
                 return batch
+            self.access.cache.touch()
             time.sleep(self.access.services.batch_poll)
 
     def _answers(self, batch: Any) -> Iterator[Any]:

@@ -152,6 +152,11 @@ class VectorCache:
             )
         return list(mine.values())
 
+    def touch(self) -> None:
+        """Give a sign of life, which keeps the claims where other machines look at them."""
+        with self.database.writing() as connection:
+            _sign_of_life(connection, own_name())
+
     def release(self) -> None:
         """Give up whatever this process has claimed."""
         with self.database.writing() as connection:
@@ -220,7 +225,8 @@ class VectorCache:
                 known += connection.execute(query, chunk).fetchall()
         prices = [usd for _, usd in known if usd is not None]
         tokens = sum(tokens for tokens, _ in known if tokens is not None)
-        return Cost(len(known), tokens, sum(prices) if len(prices) == len(known) else None)
+        total = round(sum(prices), 9) if len(prices) == len(known) else None
+        return Cost(len(known), round(tokens, 3), total)  # shares add up to a rounded total
 
 
 def _blobs(connection: Connection, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:

@@ -90,10 +90,17 @@ class Purchase:
                 if mine:
                     self._buy(mine)
                 else:
-                    time.sleep(_POLL)
+                    _LOG.info("%s: another job is buying %d texts", source.model, len(missing))
+                    self._await_others(missing)
                 missing = cache.missing(source, missing)
         finally:
             cache.release()
+
+    def _await_others(self, texts: Sequence[str]) -> None:
+        """Return when the first of the texts is bought, or nobody's; one text is a short look."""
+        cache, source, first = self.access.cache, self.service.source, texts[:1]
+        while cache.missing(source, first) and not cache.claim(source, first):
+            time.sleep(_POLL)
 
     def _buy(self, texts: Sequence[str]) -> None:
         """Send requests side by side; after a problem those in flight are awaited, no others."""
@@ -122,8 +129,13 @@ class Purchase:
 
         Nothing is sent once another request has failed for good.
         """
+        tries = 0
 
         def attempt() -> None:
+            nonlocal tries
+            tries += 1
+            if tries > 1:
+                self.access.cache.touch()
             if not stopped.is_set():
                 self._attempt(texts)
 
