@@ -75,10 +75,15 @@ class Embedding(Strict):
         None, description="Another address of the service; openai also reads OPENAI_BASE_URL."
     )
     task_type: str | None = Field(None, description="vertex: such as RETRIEVAL_DOCUMENT.")
-    project: str | None = Field(None, description="vertex; null: GOOGLE_CLOUD_PROJECT.")
-    location: str = Field("us-central1", description="vertex: region that answers.")
+    # Ways to the same vectors: left out of what is dumped, so that another one reruns nothing.
+    project: str | None = Field(
+        None, exclude=True, description="vertex; null: GOOGLE_CLOUD_PROJECT."
+    )
+    location: str = Field("us-central1", exclude=True, description="vertex: region that answers.")
     batch: bool = Field(
-        False, description="openai: the Batch API, half the price, an answer within a day."
+        False,
+        exclude=True,
+        description="openai: the Batch API, half the price, an answer within a day.",
     )
 
     @model_validator(mode="before")

@@ -1,6 +1,7 @@
 """`llmseqrec plan`: money, uploads, hours and memory, before anything runs."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -135,6 +136,18 @@ def test_a_run_without_a_key_is_not_run_unless_there_are_vectors(
     source = OpenAIEmbeddings.source_of(Embedding(provider="openai"))
     VectorCache(tmp_path / "cache.sqlite").add(source, {"soap": Paid(vector_of("soap"))})
     assert reason_of(content) is None
+
+
+def test_another_way_to_the_same_vectors_reruns_nothing(tmp_path: Path) -> None:
+    found = []
+    for number, keys in enumerate(({}, {"batch": True}, {"dimensions": 5})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plan = Plan(parse_config(content_of(folder, **keys)), ROOT)
+        job = SimpleNamespace(dataset="tiny", embedding="small", run="sim")
+        found.append((plan.embedding_params(job), plan.run_params(job)))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
 
 
 def test_a_strict_configuration_stops_at_a_forbidden_upload(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_vectors_are_bought_once_and_their_cost_is_reported(
     assert set(double.received.values()) == {1}
 
 
+def test_a_batch_is_bought_through_the_workflow(tmp_path: Path, double: OpenAIDouble) -> None:
+    small = {"provider": "openai", "batch": True}
+    folder = project(tmp_path, embeddings={"small": small}, services={"batch_poll": 0.1})
+    done = run(folder, "results/tiny/embeddings/small.npy", "--configfile", "config/paid.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert double.steps == ["files", "batches"]
+    assert set(double.answered.values()) == {1}
+    assert not list((folder / "state" / "batches").rglob("*.json"))
+
+
 @pytest.mark.parametrize("problem", ["key", "echo", "crash"])
 def test_a_failing_run_leaves_the_key_nowhere(
     tmp_path: Path, double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch, problem: str
