@@ -146,6 +146,15 @@ def test_what_does_not_pass_stops_at_once(
     assert Access(provider().access.permission).ledger.balance().lost == 0
 
 
+def test_nothing_follows_a_request_that_failed_for_good(
+    provider: Make, double: OpenAIDouble
+) -> None:
+    double.faults = [refuse(429, "insufficient_quota")]
+    with pytest.raises(InputError):
+        provider(batch_size=1).embed([f"title {number}" for number in range(200)])
+    assert len(double.requests) == 1
+
+
 def test_trying_again_has_an_end(provider: Make, double: OpenAIDouble) -> None:
     double.faults = [refuse(503, retry_after="0")] * 9
     with pytest.raises(InputError, match="InternalServerError"):
