@@ -9,6 +9,7 @@ CASES = (
     "metrics",
     "scoring",
     "sknn",
+    "sknn_emb",
     "steam_reading",
     "embedding",
     "reduction",

@@ -38,6 +38,14 @@ MODELS: dict[str, ModelEntry] = {
         "llmseqrec.models.popularity:MostPopular", f"{_PARAMETERS}:MostPopularParameters"
     ),
     "sknn": ModelEntry("llmseqrec.models.sknn:SKNN", f"{_PARAMETERS}:SKNNParameters"),
+    "sknn_emb": ModelEntry(
+        "llmseqrec.models.sknn_emb:SKNNEmb",
+        f"{_PARAMETERS}:SKNNEmbParameters",
+        needs_embedding=True,
+    ),
+    "cooccurrence": ModelEntry(
+        "llmseqrec.models.cooccurrence:Cooccurrence", f"{_PARAMETERS}:CooccurrenceParameters"
+    ),
     "llm_seq_sim": ModelEntry(
         "llmseqrec.models.similarity:LLMSeqSim",
         f"{_PARAMETERS}:LLMSeqSimParameters",

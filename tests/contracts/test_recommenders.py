@@ -31,6 +31,16 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"sequential_filter": True, "similarity": "dot"},
         {"exclude_seen": False},
     ],
+    "sknn_emb": [
+        {"decay": "harmonic", "training_decay": "linear", "similarity": "dot", "k": 7},
+        {"pooling": "last", "training_pooling": "last", "idf_weighting": True},
+        {"sampling": "random", "sample_size": 5, "prompt_decay_for_training": True},
+    ],
+    "cooccurrence": [
+        {"distance_decay": None, "decay": None, "popularity_exponent": 0.0},
+        {"window": 1, "last_n_items": 2},
+        {"exclude_seen": False},
+    ],
     "llm_seq_sim": [
         {"decay": "harmonic"},
         {"pooling": "last", "similarity": "dot", "exclude_seen": False},
