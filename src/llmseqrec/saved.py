@@ -31,6 +31,7 @@ class _Facts(BaseModel):
     data_hash: str | None
     catalogue_sha256: str
     vectors_sha256: str | None
+    components_sha256: list[str] = []
     files: RunFiles
 
 
@@ -104,10 +105,17 @@ def _kept_files(folder: Path, facts: _Facts) -> RunFiles:
     # Resolved, so that a link to the folder of a run works.
     paths = {name: (folder / path).resolve() for name, path in named.items() if path}
     paths["model"] = folder / "model" / "model.safetensors"
-    for path in paths.values():
+    components = tuple((folder / path).resolve() for path in facts.files.components)
+    for path in [*paths.values(), *components]:
         if not path.is_file():
             raise InputError(f"{path}: no such file; the run in {folder} needs it")
-    files = RunFiles(**paths)
+    files = RunFiles(**paths, components=components)
+    for path, digest in zip(components, facts.components_sha256, strict=True):
+        if file_digest(path) != digest:
+            raise InputError(
+                f"{path}: not the model that the run in {folder} was trained with"
+                " (components_sha256 of run.json); train the run again"
+            )
     if file_digest(files.catalogue) != facts.catalogue_sha256:
         raise InputError(
             f"{files.catalogue}: not the items that the run in {folder} was trained with"
