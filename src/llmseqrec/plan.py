@@ -6,13 +6,13 @@ to import: it is made while the Snakefile is parsed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction, parts_of
+from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
+from llmseqrec.plan_combinations import Combinations, with_components
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS
 from llmseqrec.resolve import (
@@ -28,9 +28,6 @@ from llmseqrec.resolve import (
 EXTERNAL_CODE = "llmseqrec.imported"
 # What of a dataset's configuration does not decide its prepared tables.
 BESIDE_TABLES = {"display", "splits", "published", "borrows", "template", "raw_dir", "private"}
-
-# Inputs of a run that do not depend on the part it is fitted on.
-SHARED_BY_PARTS = ("catalogue", "preparation", "vectors", "reduction")
 
 
 class Plan:
@@ -57,26 +54,10 @@ class Plan:
         pairs = dict.fromkeys((e.dataset, run) for e in config.chosen for run in e.runs)
         self.resolved: dict[tuple[str, str], ResolvedRun] = {
             pair: resolve_run(config, *pair, self.published)
-            for pair in self._with_components(pairs)
+            for pair in with_components(config, pairs)
         }
-        for dataset, split, run in self._combined_runs():
-            self.choice_parts(dataset, split, run)  # refused now, not when a job is asked for
+        self.combinations = Combinations(config, self.resolved)
         self.not_run = self._unmet_needs()
-
-    def _with_components(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], None]:
-        """(dataset, run) of the given pairs and of all that they combine, each once."""
-        found: dict[tuple[str, str], None] = {}
-        for dataset, run in pairs:
-            components = [(dataset, name) for name in self.config.runs[run].components]
-            found |= {(dataset, run): None} | self._with_components(components)
-        return found
-
-    def _combined_runs(self) -> Iterator[tuple[str, str, str]]:
-        """(dataset, split, run) of every combined run of an experiment."""
-        for e in self.config.chosen:
-            for dataset, run in self._with_components((e.dataset, run) for run in e.runs):
-                if self.config.runs[run].components:
-                    yield dataset, e.split, run
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
         reasons = {}
@@ -103,11 +84,6 @@ class Plan:
         """Runs whose lists come from a file."""
         runs = self.config.runs
         return {name for name, run in runs.items() if MODELS[run.model].recommender is None}
-
-    @property
-    def choosing(self) -> set[str]:
-        """Runs that choose between options on validation prompts."""
-        return {run for (_, run), resolved in self.resolved.items() if resolved.chooses}
 
     def experiments(self, part: str = "full") -> list[tuple[str, str]]:
         """(dataset, split) of every experiment that is fitted on a part, each once."""
@@ -268,64 +244,11 @@ class Plan:
         split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
         if isinstance(split, LeaveOneOut):
             files["valid"] = f"{folder}/{wildcards.split}/full/valid"
-        return files | self._combination_inputs(wildcards, part)
-
-    def _combination_inputs(self, wildcards: Any, part: str) -> dict[str, Any]:
-        """Fitted components of a combined run and, where there are options, the choice."""
-        where = (wildcards.dataset, wildcards.split, wildcards.run)
-        if not self.config.runs[wildcards.run].components:
-            return {}
-        seed = int(getattr(wildcards, "seed", self.config.seeds[0]))
-        files: dict[str, Any] = {"components": self.component_models(*where, part, seed)}
-        if self.choice_parts(*where):
-            dataset, split, run = where
-            files["choice"] = f"results/{dataset}/{split}/combinations/{run}.json"
-        return files
-
-    def component_models(
-        self, dataset: str, split: str, run: str, part: str, seed: int
-    ) -> list[str]:
-        """Models of the components of a run, of the same seed where they use chance."""
-        models = []
-        for name in self.config.runs[run].components:
-            seeds = self.seeds_of(dataset, name)
-            own = seed if self.resolved[dataset, name].stochastic else seeds[0]
-            folder = f"results/{dataset}/{split}/{part}/{name}/seed{own}"
-            models.append(f"{folder}/model/model.safetensors")
-        return models
-
-    def choice_parts(self, dataset: str, split: str, run: str) -> list[str]:
-        """The parts whose validation prompts a combined run chooses on; none without a choice.
-
-        Raises:
-            InputError: there is a choice and the split has no folds.
-        """
-        if not self.resolved[dataset, run].chooses:
-            return []
-        protocol = self.config.datasets[dataset].splits[split]
-        if isinstance(protocol, LeaveOneOut):
-            return ["full"]
-        if not protocol.folds:
-            raise InputError(
-                f"datasets.{dataset}.splits.{split}.folds: runs.{run} chooses on the folds, and"
-                " there are none; give it one option only, or the split some folds"
-            )
-        return [part for part in parts_of(protocol) if part != "full"]
+        return files | self.combinations.run_inputs(wildcards, part)
 
     def choice_inputs(self, wildcards: Any) -> dict[str, Any]:
-        """Files of `choose_combination`: one training and one prompt folder a part, and models."""
-        where = (wildcards.dataset, wildcards.split, wildcards.run)
-        folder = f"results/{wildcards.dataset}/{wildcards.split}"
-        parts, seed = self.choice_parts(*where), self.config.seeds[0]
-        shared = self.run_inputs(wildcards)
-        return {
-            **{name: shared[name] for name in SHARED_BY_PARTS if name in shared},
-            "part_train": [f"{folder}/{part}/train" for part in parts],
-            "part_prompts": [f"{folder}/{part}/valid" for part in parts],
-            "part_components": [
-                model for part in parts for model in self.component_models(*where, part, seed)
-            ],
-        }
+        """Files of `choose_combination`."""
+        return self.combinations.choice_inputs(wildcards, self.run_inputs(wildcards))
 
     def membership_file(self, wildcards: Any) -> list[str]:
         """The file of a published test set, if the split names one."""

@@ -8,7 +8,7 @@ rule choose_combination:
     benchmark:
         "logs/benchmark/choose_combination/{dataset}.{split}.{run}.tsv"
     wildcard_constraints:
-        run=one_of(PLAN.choosing),
+        run=one_of(PLAN.combinations.choosing),
     conda:
         "../../envs/torch.yaml"
     envmodules:
