@@ -52,6 +52,7 @@ class Combinations:
             return []
         protocol = self.config.datasets[dataset].splits[split]
         if isinstance(protocol, LeaveOneOut):
+            self._check_withheld(dataset, run)
             return ["full"]
         if not protocol.folds:
             raise InputError(
@@ -91,6 +92,15 @@ class Combinations:
                 model for folder in folders for model in self._models(dataset, run, folder, seed)
             ],
         }
+
+    def _check_withheld(self, dataset: str, run: str) -> None:
+        """Refuse to choose on validation items that a component was trained on."""
+        for name, component in self.resolved[dataset, run].components.items():
+            if component.learns_validation:
+                raise InputError(
+                    f"runs.{run}: cannot choose on the validation items of {dataset}, which its"
+                    f" component {name} is trained on in the end (refit)"
+                )
 
     def _models(self, dataset: str, run: str, folder: str, seed: int) -> list[str]:
         """Models of a run's components under the folder of a part.

@@ -52,6 +52,11 @@ class ResolvedRun(Strict):
         return any(MODELS[run.model].neural for run in self.family)
 
     @property
+    def learns_validation(self) -> bool:
+        """Whether the answers to validation prompts of leave-one-out are trained on in the end."""
+        return any(parameters_class(r.model)(**r.parameters).learns_validation for r in self.family)
+
+    @property
     def options(self) -> list[dict[str, Any]]:
         """What a combined run chooses from; empty for a run on its own."""
         if not MODELS[self.model].combined:

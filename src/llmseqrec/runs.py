@@ -151,8 +151,7 @@ def recommend_run(
     Raises:
         InputError: the run was trained on the answers, or its files do not belong together.
     """
-    learns = parameters_class(run.model)(**run.parameters).learns_validation
-    if files.valid == prompts and learns:
+    if files.valid == prompts and run.learns_validation:
         raise InputError(
             f"{prompts}: parameters.refit: the run was trained on these prompts' targets in the"
             " end, so it cannot be asked them"
