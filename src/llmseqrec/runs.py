@@ -178,9 +178,17 @@ def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity) -> dict[str
         "data_hash": prepared.get("data_hash"),
         "catalogue_sha256": file_digest(files.catalogue),
         "vectors_sha256": files.vectors_sha256,
-        "components_sha256": [file_digest(path) for path in files.components],
+        "component_hashes": [component_hash(path) for path in files.components],
         "versions": environment(),
     }
+
+
+def component_hash(model: Path) -> str:
+    """Hash of a fitted component: its model, and what run.json tells of settings and vectors."""
+    path = model.parent.parent / "run.json"
+    facts = read_json(path) if path.is_file() else {}
+    beside = [facts.get(key) for key in ("config_hash", "vectors_sha256", "component_hashes")]
+    return digest([file_digest(model), *beside])
 
 
 def model_code(run: ResolvedRun) -> str:

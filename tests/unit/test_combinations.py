@@ -22,7 +22,15 @@ from llmseqrec.runs import RunFiles, build, train_run
 from llmseqrec.sessions import Prompts, Sessions
 from tests.conftest import Tiny
 from tests.unit.stand_ins import Given, sessions_of
-from tests.unit.trained import IDENTITY, files_of, prompt_rows, run_of, train, with_components
+from tests.unit.trained import (
+    IDENTITY,
+    files_of,
+    prompt_rows,
+    run_of,
+    train,
+    with_components,
+    write_vectors,
+)
 
 FOLDS = ("fold1", "fold2", "fold3")
 
@@ -123,14 +131,36 @@ def test_a_fold_without_prompts_stops_it(tiny: Tiny, tmp_path: Path) -> None:
         choose_combination(run, [(files, tmp_path / "none")], IDENTITY)
 
 
-def test_a_component_that_was_trained_again_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "again",
+    [
+        run_of("cooccurrence", popularity_exponent=1),
+        run_of("sknn", k=1),
+    ],  # SKNN's model is as before
+    ids=lambda run: run.model,
+)
+def test_a_component_that_was_trained_again_is_refused(
+    again: ResolvedRun, tiny: Tiny, tmp_path: Path
+) -> None:
     files = files_of(tiny, tmp_path)
     folder = train(run_of("blend"), files)
     predict(folder, prompt_rows(files))
-    train_run(run_of("sknn", k=1), replace(files), IDENTITY, folder.parents[1] / "sknn" / "seed4")
-    again = folder.parents[1] / "cooccurrence" / "seed4"
-    train_run(run_of("cooccurrence", popularity_exponent=1), replace(files), IDENTITY, again)
-    with pytest.raises(InputError, match=r"cooccurrence.*components_sha256 of run\.json.*again"):
+    train(again, files)
+    message = rf"{again.model}.*component_hashes of run\.json.*again"
+    with pytest.raises(InputError, match=message):
+        predict(folder, prompt_rows(files))
+
+
+def test_a_component_with_other_vectors_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    """LLMSeqSim keeps nothing in its model, so that its file stays the same."""
+    files = files_of(tiny, tmp_path, embedding=True)
+    similar = run_of("llm_seq_sim", embedding=True)
+    components = {"llm_seq_sim": similar, "sknn": run_of("sknn")}
+    run = run_of("blend", weights=[1, 1]).model_copy(update={"components": components})
+    folder = train(run, files)
+    write_vectors(files.catalogue, files.vectors or Path(), seed=1)
+    train(similar, replace(files))
+    with pytest.raises(InputError, match=r"llm_seq_sim.*component_hashes of run\.json"):
         predict(folder, prompt_rows(files))
 
 
@@ -149,7 +179,7 @@ def test_facts_tell_the_components(tiny: Tiny, tmp_path: Path) -> None:
         "../../cooccurrence/seed4/model/model.safetensors",
     ]
     assert list(facts["run"]["components"]) == ["cooccurrence", "sknn"]  # keys are sorted
-    assert len(facts["components_sha256"]) == 2
+    assert len(facts["component_hashes"]) == 2
 
 
 def test_a_run_needs_all_its_components(tiny: Tiny, tmp_path: Path) -> None:
