@@ -119,8 +119,10 @@ def _gains(scores: Scores, targets: IntArray) -> NDArray[np.float64]:
     """
     scores = scores.astype(np.float32, copy=False)
     own = scores[np.arange(len(targets)), targets][:, None]
-    better = np.count_nonzero(scores > own, axis=1)
-    equal = (scores == own) & (np.arange(scores.shape[1]) < targets[:, None])
-    rank = 1 + better + np.count_nonzero(equal, axis=1)
-    found = np.isfinite(own[:, 0]) & (rank <= CUTOFF)
-    return np.where(found, 1 / np.log2(rank + 1), 0.0)
+    rank = 1 + np.count_nonzero(scores > own, axis=1)
+    near = np.flatnonzero(np.isfinite(own[:, 0]) & (rank <= CUTOFF))
+    before = np.arange(scores.shape[1]) < targets[near, None]
+    rank[near] += np.count_nonzero((scores[near] == own[near]) & before, axis=1)
+    gains = np.zeros(len(targets))
+    gains[near] = np.where(rank[near] <= CUTOFF, 1 / np.log2(rank[near] + 1), 0.0)
+    return gains

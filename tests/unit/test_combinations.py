@@ -133,10 +133,7 @@ def test_a_fold_without_prompts_stops_it(tiny: Tiny, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "again",
-    [
-        run_of("cooccurrence", popularity_exponent=1),
-        run_of("sknn", k=1),
-    ],  # SKNN's model is as before
+    [run_of("cooccurrence", popularity_exponent=1), run_of("sknn", k=1)],  # the latter's file stays
     ids=lambda run: run.model,
 )
 def test_a_component_that_was_trained_again_is_refused(
