@@ -10,7 +10,8 @@ from llmseqrec.errors import InputError
 from llmseqrec.resolve import ResolvedRun
 
 Pairs = dict[tuple[str, str], None]
-# Inputs of a run that do not depend on the part it is fitted on.
+# Inputs that `choose_combination` takes once for all parts. Of a reduction that is fitted on
+# training items these are the vectors of `full`; they serve the rule for diversity alone.
 SHARED_BY_PARTS = ("catalogue", "preparation", "vectors", "reduction")
 
 
