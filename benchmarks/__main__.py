@@ -10,6 +10,7 @@ CASES = (
     "metrics",
     "scoring",
     "sknn",
+    "sknn_emb",
     "steam_reading",
     "embedding",
     "reduction",

@@ -203,6 +203,7 @@ class Config(Strict):
             defined(run.embedding, self.embeddings, f"{where}.embedding")
             defined(run.reduction, self.reductions, f"{where}.reduction")
             run.check_reduction(self.reductions.get(run.reduction or ""), where)
+            self._check_components(name, ())
         for name in self.reductions:
             if name.startswith(PUBLISHED_PREFIX):
                 raise ValueError(
@@ -223,6 +224,17 @@ class Config(Strict):
     def chosen(self) -> list[Experiment]:
         """The experiments on the datasets that `only` names."""
         return [e for e in self.experiments if not self.only or e.dataset in self.only]
+
+    def _check_components(self, name: str, above: tuple[str, ...]) -> None:
+        """Refuse components that are not defined, have no model, or lead back to their run."""
+        where = f"runs.{(*above, name)[0]}.components"
+        if name in above:
+            raise ValueError(f"{where}: a circle: {' -> '.join((*above, name))}")
+        for component in self.runs[name].components:
+            defined(component, self.runs, where)
+            if MODELS[self.runs[component].model].recommender is None:
+                raise ValueError(f"{where}: {component} is external: it has lists and no scores")
+            self._check_components(component, (*above, name))
 
     def _check_experiment(self, experiment: Experiment, where: str) -> None:
         defined(experiment.dataset, self.datasets, f"{where}.dataset")

@@ -134,6 +134,9 @@ class Run(Strict):
     reduction: Name | None = Field(
         None, description="null: that of the published settings, if they have one, else none."
     )
+    components: list[Name] = Field(
+        [], description="Runs that a model combines, in the order that it gives them a part."
+    )
 
     @model_validator(mode="after")
     def _known_parameters(self) -> Run:
@@ -148,6 +151,7 @@ class Run(Strict):
             raise ValueError(f"parameters.{first_problem(error)}") from None
         if self.embedding is None:
             self._check_without_embedding(parameters)
+        self._check_components()
         return self
 
     @property
@@ -161,6 +165,17 @@ class Run(Strict):
             raise ValueError(f"model {self.model} needs an embedding")
         for key in parameters.idle_without_vectors:
             raise ValueError(f"parameters.{key} does nothing without an embedding; name one")
+
+    def _check_components(self) -> None:
+        """Refuse another number of components than the model combines."""
+        entry, given = MODELS[self.model], len(self.components)
+        if not entry.combined and given:
+            raise ValueError(f"components: model {self.model} combines no runs")
+        if given < entry.fewest or (entry.most is not None and given > entry.most):
+            wanted = f"{entry.fewest}" if entry.most else f"{entry.fewest} or more"
+            raise ValueError(f"components: model {self.model} combines {wanted}, not {given}")
+        if len(set(self.components)) < given:
+            raise ValueError("components: a run is named twice")
 
     def check_reduction(self, reduction: Reduction | None, where: str) -> None:
         """Refuse vectors whose directions are in no order where the model divides them by it.

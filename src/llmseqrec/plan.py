@@ -12,6 +12,7 @@ from typing import Any
 
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
+from llmseqrec.plan_combinations import Combinations, with_components
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
 from llmseqrec.resolve import (
@@ -61,8 +62,10 @@ class Plan:
             self.published_of(dataset)  # refused now, not when a table is built
         pairs = dict.fromkeys((e.dataset, run) for e in config.chosen for run in e.runs)
         self.resolved: dict[tuple[str, str], ResolvedRun] = {
-            pair: resolve_run(config, *pair, self.published) for pair in pairs
+            pair: resolve_run(config, *pair, self.published)
+            for pair in with_components(config, pairs)
         }
+        self.combinations = Combinations(config, self.resolved)
         self.not_run = self._unmet_needs()
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
@@ -137,8 +140,7 @@ class Plan:
         return [
             run
             for run in self.runs_of(dataset, split)
-            if run not in self.external
-            and not (apart and MODELS[self.config.runs[run].model].neural)
+            if run not in self.external and not (apart and self.resolved[dataset, run].neural)
         ]
 
     def comparisons_of(self, dataset: str, split: str) -> list[list[str]]:
@@ -262,7 +264,11 @@ class Plan:
         split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
         if isinstance(split, LeaveOneOut):
             files["valid"] = f"{folder}/{wildcards.split}/full/valid"
-        return files
+        return files | self.combinations.run_inputs(wildcards, part)
+
+    def choice_inputs(self, wildcards: Any) -> dict[str, Any]:
+        """Files of `choose_combination`."""
+        return self.combinations.choice_inputs(wildcards, self.run_inputs(wildcards))
 
     def membership_file(self, wildcards: Any) -> list[str]:
         """The file of a published test set, if the split names one."""
@@ -325,7 +331,7 @@ class Plan:
 
     def gpu_of(self, wildcards: Any) -> int:
         """One GPU for a neural model unless the configuration keeps to the processor."""
-        neural = MODELS[self.config.runs[wildcards.run].model].neural
+        neural = self.resolved[wildcards.dataset, wildcards.run].neural
         return int(neural and self.config.device in ("auto", "cuda"))
 
     def embedding_gpu_of(self, wildcards: Any) -> int:
@@ -416,7 +422,6 @@ class Plan:
     def run_code(self, rule: str, wildcards: Any) -> str:
         """Fingerprint of a rule's script and of the classes a run selects."""
         run = self.resolved[wildcards.dataset, wildcards.run]
-        modules = [MODELS[run.model].recommender or EXTERNAL_CODE]
-        if run.embedding:
-            modules.append(EMBEDDING_PROVIDERS[run.embedding.provider])
+        modules = [MODELS[each.model].recommender or EXTERNAL_CODE for each in run.family]
+        modules += [EMBEDDING_PROVIDERS[r.embedding.provider] for r in run.family if r.embedding]
         return self.code(rule, *modules)

@@ -18,7 +18,14 @@ import llmseqrec
 PACKAGE_ROOT = Path(__file__).resolve().parent
 # What these decide is in the parameters of a job, by value; following them would make a line in the
 # registry rerun everything.
-BY_VALUE = frozenset({"llmseqrec.config", "llmseqrec.registry", "llmseqrec.models.parameters"})
+BY_VALUE = frozenset(
+    {
+        "llmseqrec.config",
+        "llmseqrec.registry",
+        "llmseqrec.models.parameters",
+        "llmseqrec.models.combined_parameters",
+    }
+)
 REPORTED_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "sentence-transformers")
 
 

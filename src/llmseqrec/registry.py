@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmseqrec.models.parameters import Parameters
 
 _PARAMETERS = "llmseqrec.models.parameters"
+_COMBINED = "llmseqrec.models.combined_parameters"
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,21 @@ class ModelEntry:
         parameters: "module:Class" of its parameters, light to import.
         needs_embedding: whether a run must name item vectors.
         neural: whether it trains on a GPU where one is configured.
+        fewest: components it combines at least; 0 of a model on its own.
+        most: components it combines at most; None for any number.
     """
 
     recommender: str | None
     parameters: str
     needs_embedding: bool = False
     neural: bool = False
+    fewest: int = 0
+    most: int | None = 0
+
+    @property
+    def combined(self) -> bool:
+        """Whether it combines other runs."""
+        return self.fewest > 0
 
 
 MODELS: dict[str, ModelEntry] = {
@@ -38,6 +48,14 @@ MODELS: dict[str, ModelEntry] = {
         "llmseqrec.models.popularity:MostPopular", f"{_PARAMETERS}:MostPopularParameters"
     ),
     "sknn": ModelEntry("llmseqrec.models.sknn:SKNN", f"{_PARAMETERS}:SKNNParameters"),
+    "sknn_emb": ModelEntry(
+        "llmseqrec.models.sknn_emb:SKNNEmb",
+        f"{_PARAMETERS}:SKNNEmbParameters",
+        needs_embedding=True,
+    ),
+    "cooccurrence": ModelEntry(
+        "llmseqrec.models.cooccurrence:Cooccurrence", f"{_PARAMETERS}:CooccurrenceParameters"
+    ),
     "llm_seq_sim": ModelEntry(
         "llmseqrec.models.similarity:LLMSeqSim",
         f"{_PARAMETERS}:LLMSeqSimParameters",
@@ -55,6 +73,27 @@ MODELS: dict[str, ModelEntry] = {
         "llmseqrec.models.gru4rec:GRU4RecRecommender",
         f"{_PARAMETERS}:GRU4RecParameters",
         neural=True,
+    ),
+    "sequential_hybrid": ModelEntry(
+        "llmseqrec.models.hybrids:SequentialHybrid",
+        f"{_COMBINED}:SequentialHybridParameters",
+        fewest=2,
+        most=2,
+    ),
+    "popularity_hybrid": ModelEntry(
+        "llmseqrec.models.hybrids:PopularityHybrid",
+        f"{_COMBINED}:PopularityHybridParameters",
+        fewest=1,
+        most=1,
+    ),
+    "embedding_ensemble": ModelEntry(
+        "llmseqrec.models.hybrids:EmbeddingEnsemble",
+        f"{_COMBINED}:EmbeddingEnsembleParameters",
+        fewest=2,
+        most=2,
+    ),
+    "blend": ModelEntry(
+        "llmseqrec.models.blend:Blend", f"{_COMBINED}:BlendParameters", fewest=2, most=None
     ),
     "external": ModelEntry(None, f"{_PARAMETERS}:ExternalParameters"),
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
 from llmseqrec.config import (
     PUBLISHED_PREFIX,
@@ -33,11 +34,42 @@ class ResolvedRun(Strict):
     parameters: dict[str, Any]
     embedding: Embedding | None = None
     reduction: Reduction | None = None
+    components: dict[str, ResolvedRun] = Field(default_factory=dict)
+
+    @property
+    def family(self) -> list[ResolvedRun]:
+        """The run and all that it combines, at any depth."""
+        nested = [found for component in self.components.values() for found in component.family]
+        return [self, *nested]
 
     @property
     def stochastic(self) -> bool:
         """Whether two seeds can give two results."""
-        return parameters_class(self.model)(**self.parameters).stochastic
+        return any(parameters_class(r.model)(**r.parameters).stochastic for r in self.family)
+
+    @property
+    def neural(self) -> bool:
+        """Whether it, or what it combines, is computed on a GPU where one is configured."""
+        return any(MODELS[run.model].neural for run in self.family)
+
+    @property
+    def learns_validation(self) -> bool:
+        """Whether the answers to validation prompts of leave-one-out are trained on in the end."""
+        return any(parameters_class(r.model)(**r.parameters).learns_validation for r in self.family)
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """What a combined run chooses from; empty for a run on its own."""
+        if not MODELS[self.model].combined:
+            return []
+        parameters: Any = parameters_class(self.model)(**self.parameters)
+        found: list[dict[str, Any]] = parameters.options(len(self.components))
+        return found
+
+    @property
+    def chooses(self) -> bool:
+        """Whether validation prompts decide between options."""
+        return len(self.options) > 1
 
 
 def read_published(folder: Path, name: str) -> dict[str, Any]:
@@ -83,6 +115,10 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
         parameters=parameters,
         embedding=embedding,
         reduction=_reduction(config, run, entry, parameters),
+        components={
+            component: resolve_run(config, dataset, component, published)
+            for component in run.components
+        },
     )
 
 
@@ -160,6 +196,10 @@ def run_need(
         reason = embedding_need(config, dataset, run.embedding)
         if reason is not None:
             return reason
+    for component in config.runs[name].components:
+        reason = run_need(config, resolved, (dataset, split, component))
+        if reason is not None:
+            return f"component {component}: {reason}"
     parameters = parameters_class(run.model)(**run.parameters)
     if parameters.needs_times and columns is not None and columns.timestamp is None:
         return "needs time stamps, which the dataset has not (sampling: random does not)"

@@ -26,6 +26,7 @@ from llmseqrec.device import resolve_device
 from llmseqrec.embeddings.item_text import item_texts
 from llmseqrec.errors import InputError
 from llmseqrec.models.base import Catalogue, FloatArray, Recommender, Setting
+from llmseqrec.models.combined import Combined
 from llmseqrec.models.parameters import NeuralParameters
 from llmseqrec.provenance import code_fingerprint, digest, environment, file_digest
 from llmseqrec.reduction.chain import Chain
@@ -50,6 +51,8 @@ class RunFiles:
         reduction: the fitted reduction behind them (.safetensors), or None.
         model: the fitted model (.safetensors), or None while there is none.
         preparation: preparation.json of the dataset, or None.
+        components: fitted models of what a combined run is made of, in its order.
+        choice: what was chosen for a combined run, or None.
     """
 
     catalogue: Path
@@ -59,12 +62,16 @@ class RunFiles:
     reduction: Path | None = None
     model: Path | None = None
     preparation: Path | None = None
+    components: tuple[Path, ...] = ()
+    choice: Path | None = None
 
     @classmethod
     def of(cls, inputs: Any) -> Self:
         """Take the fields from the attributes of a job's inputs."""
         found = {name: getattr(inputs, name, None) for name in cls.__dataclass_fields__}
-        return cls(**{name: Path(path) for name, path in found.items() if path})
+        components = tuple(map(Path, found.pop("components") or ()))
+        paths = {name: Path(path) for name, path in found.items() if path}
+        return cls(**paths, components=components)
 
     @cached_property
     def vectors_sha256(self) -> str | None:
@@ -88,7 +95,7 @@ class Identity:
 
     def device_of(self, run: ResolvedRun) -> str:
         """The torch device of a run; only neural ones leave the processor."""
-        return resolve_device(self.device) if MODELS[run.model].neural else "cpu"
+        return resolve_device(self.device) if run.neural else "cpu"
 
     def setting(self, run: ResolvedRun, state_dir: Path | None = None) -> Setting:
         """The setting a recommender is built with."""
@@ -96,7 +103,7 @@ class Identity:
 
 
 def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[Any]:
-    """An unfitted recommender."""
+    """An unfitted recommender; what a combined one is made of is fitted."""
     entry = MODELS[run.model]
     if entry.recommender is None:
         raise InputError(f"model {run.model} cannot be trained: its lists come from a file")
@@ -104,6 +111,11 @@ def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[An
     recommender: Recommender[Any] = load(entry.recommender)(
         parameters, _catalogue(run, files), setting
     )
+    if isinstance(recommender, Combined):
+        from llmseqrec.components import load_components, read_choice  # they build runs in turn
+
+        choice = read_choice(files.choice) if files.choice else None
+        recommender.combine(load_components(run, files.components, setting.device), choice)
     return recommender
 
 
@@ -139,8 +151,7 @@ def recommend_run(
     Raises:
         InputError: the run was trained on the answers, or its files do not belong together.
     """
-    learns = parameters_class(run.model)(**run.parameters).learns_validation
-    if files.valid == prompts and learns:
+    if files.valid == prompts and run.learns_validation:
         raise InputError(
             f"{prompts}: parameters.refit: the run was trained on these prompts' targets in the"
             " end, so it cannot be asked them"
@@ -167,13 +178,22 @@ def run_facts(run: ResolvedRun, files: RunFiles, identity: Identity) -> dict[str
         "data_hash": prepared.get("data_hash"),
         "catalogue_sha256": file_digest(files.catalogue),
         "vectors_sha256": files.vectors_sha256,
+        "component_hashes": [component_hash(path) for path in files.components],
         "versions": environment(),
     }
 
 
+def component_hash(model: Path) -> str:
+    """Hash of a fitted component: its model, and what run.json tells of settings and vectors."""
+    path = model.parent.parent / "run.json"
+    facts = read_json(path) if path.is_file() else {}
+    beside = [facts.get(key) for key in ("config_hash", "vectors_sha256", "component_hashes")]
+    return digest([file_digest(model), *beside])
+
+
 def model_code(run: ResolvedRun) -> str:
     """Fingerprint of the code of a run's recommender, whoever calls it."""
-    return code_fingerprint(modules=[MODELS[run.model].recommender or ""])
+    return code_fingerprint(modules=[MODELS[each.model].recommender or "" for each in run.family])
 
 
 def read_prompts(folder: Path) -> Prompts:
@@ -212,12 +232,17 @@ def _state_dir(facts: dict[str, Any], files: RunFiles, folder: Path) -> Path:
     return Path("state") / digest([facts, sessions, str(folder)])
 
 
-def _relative(files: RunFiles, folder: Path) -> dict[str, str]:
+def _relative(files: RunFiles, folder: Path) -> dict[str, Any]:
     """The files that a fitted run still needs, as seen from its folder."""
+
+    def seen(path: Path) -> str:
+        return Path(os.path.relpath(path, folder)).as_posix()
+
     named = {name: getattr(files, name) for name in KEPT_FILES}
-    return {
-        name: Path(os.path.relpath(path, folder)).as_posix() for name, path in named.items() if path
-    }
+    found: dict[str, Any] = {name: seen(path) for name, path in named.items() if path}
+    if files.components:
+        found["components"] = [seen(path) for path in files.components]
+    return found
 
 
 def _catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:

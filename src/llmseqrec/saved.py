@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 
 from llmseqrec.contracts import ITEMS, SESSIONS, read_json, read_table
@@ -17,7 +17,7 @@ from llmseqrec.models.base import Recommender
 from llmseqrec.provenance import file_digest
 from llmseqrec.registry import MODELS
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.runs import KEPT_FILES, Identity, RunFiles, build, model_code
+from llmseqrec.runs import KEPT_FILES, Identity, RunFiles, build, component_hash, model_code
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,14 @@ class _Facts(BaseModel):
     data_hash: str | None
     catalogue_sha256: str
     vectors_sha256: str | None
+    component_hashes: list[str] = Field(default_factory=list)
     files: RunFiles
+
+    @model_validator(mode="after")
+    def _one_hash_a_component(self) -> Self:
+        if not len(self.run.components) == len(self.files.components) == len(self.component_hashes):
+            raise ValueError("components: as many files and hashes as the run has are needed")
+        return self
 
 
 @dataclass(frozen=True)
@@ -104,10 +111,17 @@ def _kept_files(folder: Path, facts: _Facts) -> RunFiles:
     # Resolved, so that a link to the folder of a run works.
     paths = {name: (folder / path).resolve() for name, path in named.items() if path}
     paths["model"] = folder / "model" / "model.safetensors"
-    for path in paths.values():
+    components = tuple((folder / path).resolve() for path in facts.files.components)
+    for path in [*paths.values(), *components]:
         if not path.is_file():
             raise InputError(f"{path}: no such file; the run in {folder} needs it")
-    files = RunFiles(**paths)
+    files = RunFiles(**paths, components=components)
+    for path, known in zip(components, facts.component_hashes, strict=True):
+        if component_hash(path) != known:
+            raise InputError(
+                f"{path}: not the model that the run in {folder} was trained with"
+                " (component_hashes of run.json); train the run again"
+            )
     if file_digest(files.catalogue) != facts.catalogue_sha256:
         raise InputError(
             f"{files.catalogue}: not the items that the run in {folder} was trained with"

@@ -18,7 +18,7 @@ from llmseqrec.data.splits import Part, make_part, membership_of, read_sessions
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
 from llmseqrec.evaluation.results import read_item_counts
 from llmseqrec.models.base import Recommender
-from llmseqrec.registry import MODELS
+from llmseqrec.models.combined import Combined
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, build
 
@@ -49,7 +49,8 @@ def tie_sensitivity(
 
     A training-free run is fitted anew for each shuffle where the first fit takes under ten
     seconds, and always under leave-one-out, where another order moves items between training and
-    test; elsewhere the fitted model stays and only the test prompts are shuffled.
+    test; elsewhere the fitted model stays and only the test prompts are shuffled. What a run
+    combines is fitted anew with it.
 
     Returns:
         `refitted`, `tied_share` of interactions, and `metrics`: one dictionary a shuffle.
@@ -72,7 +73,7 @@ def tie_sensitivity(
     for part in parts_of_study():
         if refit:
             recommender = build(run, files, identity.setting(run))
-            recommender.fit(part.train, part.prompts.get("valid"))
+            _fit(recommender, part)
         found.append(_metrics(recommender, part, counts, study.cutoffs))
     return {"refitted": refit, "tied_share": tied_share(interactions), "metrics": found}
 
@@ -95,13 +96,21 @@ def _fits_fast(
     recommender: Recommender[Any], run: ResolvedRun, part: Part, split: Temporal | LeaveOneOut
 ) -> bool:
     """Whether to fit anew for every shuffle; tries one fit where that is not known."""
-    if MODELS[run.model].neural:
+    if run.neural:
         return False
     if isinstance(split, LeaveOneOut):
         return True
     started = time.perf_counter()
-    recommender.fit(part.train, part.prompts.get("valid"))
+    _fit(recommender, part)
     return time.perf_counter() - started < REFIT_BELOW_SECONDS
+
+
+def _fit(recommender: Recommender[Any], part: Part) -> None:
+    """Fit a recommender and all that it combines; what was chosen for it stays."""
+    if isinstance(recommender, Combined):
+        for component in recommender.components:
+            _fit(component, part)
+    recommender.fit(part.train, part.prompts.get("valid"))
 
 
 def _model_folder(files: RunFiles) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from llmseqrec.models.base import Catalogue, Recommender, Setting
+from llmseqrec.models.combined import Combined
 from llmseqrec.registry import MODELS, load, parameters_class
 from llmseqrec.sessions import IntArray, Sessions, withhold_last
 
@@ -29,6 +30,23 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"sampling": "idf_greedy", "sample_size": 9, "idf_weighting": True},
         {"sequential_weighting": True, "last_n_items": 2},
         {"sequential_filter": True, "similarity": "dot"},
+        {"exclude_seen": False},
+    ],
+    "sknn_emb": [
+        {"decay": "harmonic", "training_decay": "linear", "similarity": "dot", "k": 7},
+        {"pooling": "last", "training_pooling": "last", "idf_weighting": True},
+        {"sampling": "random", "sample_size": 5, "prompt_decay_for_training": True},
+    ],
+    "cooccurrence": [
+        {"distance_decay": None, "decay": None, "popularity_exponent": 0.0},
+        {"window": 1, "last_n_items": 2},
+        {"exclude_seen": False},
+    ],
+    "popularity_hybrid": [{"length": 3, "diversity_quantiles": [0.9]}],
+    "embedding_ensemble": [{"confidences": [0.5], "ranks": []}],
+    "blend": [
+        {"normalisation": "z_score"},
+        {"normalisation": "maximum", "weights": [1.0, 0.0]},
         {"exclude_seen": False},
     ],
     "llm_seq_sim": [
@@ -68,6 +86,7 @@ NEURAL_TRAINING = {
     "dropout": 0.0,
     "max_length": 6,
 }
+COMPONENTS = ("llm_seq_sim", "sknn")  # of models that combine others
 PREFERS_THE_HUB = {"most_popular", "sknn", "llm_seq_sim"}
 CASES = [
     (name, options)
@@ -134,6 +153,10 @@ def unfitted(name: str, options: dict[str, Any], seed: int = 3) -> Recommender[A
     made: Recommender[Any] = load(MODELS[name].recommender or "")(
         parameters_class(name)(**options), catalogue, setting
     )
+    if isinstance(made, Combined):
+        components = [fitted(part, {}) for part in COMPONENTS[: MODELS[name].fewest]]
+        tried = made.parameters.options(len(components))
+        made.combine(components, tried[len(tried) // 2])
     return made
 
 
@@ -218,6 +241,8 @@ def test_the_item_of_all_sessions_comes_first(name: str, options: dict[str, Any]
 def test_prompts_of_a_group_get_items_of_the_group(name: str, options: dict[str, Any]) -> None:
     if name == "most_popular":
         pytest.skip("knows no prompt")
+    if options.get("diversity_quantiles"):
+        pytest.skip("leaves out what is like the rest")
     asked = [[group[start], group[(start + 1) % 5]] for group in GROUPS for start in range(5)]
     lists = lists_of(fitted(name, options), sessions_of(asked), 2)
     assert all(lists)

@@ -1,4 +1,4 @@
-"""SKNN, V-, S- and SF-SKNN against outputs of the reference implementation."""
+"""SKNN, V-, S-, SF-SKNN and SKNNEmb against outputs of the reference implementation."""
 
 import json
 from pathlib import Path
@@ -7,19 +7,22 @@ import numpy as np
 import pytest
 
 from llmseqrec.models.base import Catalogue
-from llmseqrec.models.parameters import SKNNParameters
+from llmseqrec.models.parameters import SKNNEmbParameters, SKNNParameters
 from llmseqrec.models.sknn import SKNN
+from llmseqrec.models.sknn_emb import SKNNEmb
 from llmseqrec.sessions import Sessions, from_rows
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "sknn_golden.json").read_text())
 FIRST_ITEM, N_ITEMS = 101, 20
 UNKNOWN = {998: 18, 999: 19}
-OUR_NAMES = {"similarity_measure": "similarity", "filter_prompt_items": "exclude_seen"}
-VARIANTS = {
-    variant["name"]: variant
-    for variant in GOLDEN["variants"]
-    if not variant["config"].get("use_item_embeddings")
+OUR_NAMES = {
+    "similarity_measure": "similarity",
+    "filter_prompt_items": "exclude_seen",
+    "prompt_session_emb_comb_strategy": "pooling",
+    "training_session_emb_comb_strategy": "training_pooling",
+    "training_session_decay": "training_decay",
 }
+VARIANTS = {variant["name"]: variant for variant in GOLDEN["variants"]}
 
 
 def dense_id(source: int) -> int:
@@ -38,15 +41,29 @@ TRAIN = sessions_of(
 PROMPTS = sessions_of(list(GOLDEN["prompts"].values()))
 
 
+def item_vectors() -> np.ndarray:
+    """(N_ITEMS, 4) in double precision, as the expected values are; zero for unknown items."""
+    vectors = np.zeros((N_ITEMS, 4))
+    for item, vector in GOLDEN["item_embeddings"].items():
+        vectors[dense_id(int(item))] = vector
+    return vectors
+
+
 def fitted(config: dict[str, object]) -> SKNN:
     names = {OUR_NAMES.get(name, name): value for name, value in config.items()}
-    model = SKNN(SKNNParameters(**names), Catalogue(N_ITEMS))
+    model: SKNN
+    if names.pop("use_item_embeddings", False):
+        parameters = SKNNEmbParameters(**names, prompt_decay_for_training=True)
+        model = SKNNEmb(parameters, Catalogue(N_ITEMS, item_vectors()))
+    else:
+        model = SKNN(SKNNParameters(**names), Catalogue(N_ITEMS))
     model.fit(TRAIN)
     return model
 
 
-def test_the_ten_variants_without_item_vectors_are_there() -> None:
-    assert len(VARIANTS) == 10
+def test_all_variants_are_there() -> None:
+    with_vectors = [name for name in VARIANTS if name.startswith("SKNNEmb")]
+    assert (len(VARIANTS), len(with_vectors)) == (17, 7)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -91,3 +108,27 @@ def test_idf_equals_the_reference() -> None:
     idf = fitted(variant["config"]).idf
     for item, value in variant["idf"].items():
         assert idf[dense_id(int(item))] == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith("SKNNEmb")])
+def test_session_vectors_equal_the_reference(name: str) -> None:
+    variant = VARIANTS[name]
+    model = fitted(variant["config"])
+    assert isinstance(model, SKNNEmb)
+    places = {TRAIN.session_ids[place]: row for row, place in enumerate(model.order)}
+    for number, session in enumerate(GOLDEN["training_sessions_in_chronological_order"]):
+        expected = np.array(variant["training_session_embeddings"][str(session["session"])])
+        if model.parameters.similarity == "cosine":
+            expected /= np.linalg.norm(expected)
+        np.testing.assert_allclose(model.session_vectors[places[number]], expected, atol=1e-12)
+
+
+def test_the_quirk_of_the_training_decay_is_off_by_default() -> None:
+    config = VARIANTS["SKNNEmb_linear_prompt_harmonic_training"]["config"]
+    names = {OUR_NAMES.get(name, name): value for name, value in config.items()}
+    del names["use_item_embeddings"]
+    model = SKNNEmb(SKNNEmbParameters(**names), Catalogue(N_ITEMS, item_vectors()))
+    model.fit(TRAIN)
+    asked, quirk = model.score_batch(PROMPTS), fitted(config).score_batch(PROMPTS)
+    listed = np.isfinite(quirk)
+    assert np.abs(asked[listed] - quirk[listed]).max() > 0.01

@@ -223,6 +223,32 @@ def test_recommend_and_evaluate(tiny: Tiny, tmp_path: Path) -> None:
     assert (tmp_path / "temporal" / "test_ledger.csv").is_file()
 
 
+def test_choose_combination(tiny: Tiny, tmp_path: Path) -> None:
+    folder = train(tiny, tmp_path)
+    single = {"model": "popularity_hybrid", "params_from": "default"}
+    run_script(
+        "choose_combination",
+        tmp_path,
+        input={
+            "catalogue": tiny.folder / "items.parquet",
+            "part_train": [str(tiny.folder / "temporal" / "full" / "train")] * 2,
+            "part_prompts": [str(tiny.folder / "temporal" / "full" / "test")] * 2,
+            "part_components": [str(folder / "model" / "model.safetensors")] * 2,
+        },
+        output=[str(tmp_path / "choice.json")],
+        params={
+            "run": single
+            | {"parameters": {"length": 3}, "components": {"v_sknn": resolved(tiny, "v_sknn")}},
+            "seed": 7,
+            "device": "cpu",
+            "code": "",
+        },
+    )
+    found = read_json(tmp_path / "choice.json")
+    assert found["prompts"] == [8, 8]
+    assert found["chosen"] in [tried["option"] for tried in found["tried"]]
+
+
 def test_tie_sensitivity(tiny: Tiny, tmp_path: Path) -> None:
     target = tmp_path / "temporal" / "full" / "most_popular" / "tie_sensitivity.json"
     run_script(

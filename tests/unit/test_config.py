@@ -92,6 +92,59 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
             )
             for reduction in ({}, {"reduction": "lda"})
         ),
+        *(
+            ({"runs__x": run(**fields)}, rf"runs\.x: components: {problem}")
+            for fields, problem in [
+                ({"model": "sknn", "components": ["v_sknn"]}, "model sknn combines no runs"),
+                ({"model": "blend"}, "model blend combines 2 or more, not 0"),
+                ({"model": "blend", "components": ["v_sknn"] * 2}, "a run is named twice"),
+                (
+                    {"model": "popularity_hybrid", "components": ["v_sknn", "most_popular"]},
+                    "model popularity_hybrid combines 1, not 2",
+                ),
+            ]
+        ),
+        (
+            {"runs__x": run(model="blend", components=["v_sknn", "lost"])},
+            r"runs\.x\.components: 'lost' is not defined; defined: most_popular, v_sknn, x",
+        ),
+        (
+            {
+                "runs__x": run(model="blend", components=["v_sknn", "y"]),
+                "runs__y": run(model="popularity_hybrid", components=["x"]) | {"display": "Y"},
+            },
+            r"runs\.x\.components: a circle: x -> y -> x",
+        ),
+        (
+            {
+                "runs__x": run(model="popularity_hybrid", components=["y"]),
+                "runs__y": run(model="external", parameters={"path": "a.csv"}) | {"display": "Y"},
+            },
+            r"runs\.x\.components: y is external: it has lists and no scores",
+        ),
+        (
+            {
+                "runs__x": run(
+                    model="popularity_hybrid",
+                    components=["v_sknn"],
+                    parameters={"diversity_quantiles": [0.5]},
+                )
+            },
+            r"runs\.x: parameters\.diversity_quantiles does nothing without an embedding",
+        ),
+        *(
+            (
+                {"runs__x": run(model=model, components=["v_sknn", "most_popular"][:n], **wrong)},
+                r"runs\.x: parameters\.",
+            )
+            for model, n, wrong in [
+                ("blend", 2, {"parameters": {"weights": [0, 0]}}),
+                ("embedding_ensemble", 2, {"parameters": {"ranks": []}}),
+                ("embedding_ensemble", 2, {"parameters": {"ranks": [-1]}}),
+                ("sequential_hybrid", 2, {"parameters": {"quantiles": [25]}}),
+                ("popularity_hybrid", 1, {"parameters": {"popularity_quantiles": []}}),
+            ]
+        ),
         ({"runs__V-SKNN": run(model="sknn")}, r"runs\.V-SKNN.*: String should match pattern"),
         ({"runs__test": run(model="sknn")}, r"runs\.test: a run cannot have the name of a folder"),
         ({"embeddings__minilm": {"provider": "opnai"}}, r"unknown provider 'opnai'; known: "),

@@ -278,6 +278,10 @@ WRONG_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: edit(folder / "run.json", run={"model": "removed"}),
         r"run\.json: not the facts .*no model 'removed'",
     ),
+    "components": (
+        lambda folder: edit(folder / "run.json", component_hashes=["0"]),
+        r"run\.json: not the facts .*components: as many files and hashes",
+    ),
     "parameter": (other_parameter, r"model\.safetensors: not a model of this version"),
     "no model": (lambda folder: shutil.rmtree(folder / "model"), r"model\.safetensors: no such"),
     "broken": (

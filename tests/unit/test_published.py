@@ -97,3 +97,23 @@ def test_text_vectors_are_reduced_and_not_normalised(dataset: str, run: str) -> 
     if reduction is not None:
         assert set(reduction) == {"method", "normalise"}
         assert not Reduction(**reduction).normalise
+
+
+@each_dataset
+def test_sknn_emb_has_the_published_numbers(dataset: str, optima: dict[str, Any]) -> None:
+    source, entry = optima[DATASETS[dataset]]["SKNNEmb"], entry_of(dataset, "sknn_emb")
+    parameters = parameters_class("sknn_emb")(**entry["parameters"]).model_dump()
+    assert (entry["table_row"], entry["model"]) == ("SKNNEmb", "sknn_emb")
+    expected = {
+        "k": int(source["k"]),
+        "sample_size": int(source["sample_size"]),
+        "sampling": source["sampling"],
+        "similarity": source["similarity_measure"],
+        "decay": source["decay"],
+        "idf_weighting": source["idf_weighting"] == "True",
+        "sequential_weighting": source["sequential_weighting"] == "True",
+        "training_decay": {"None": None}.get(*[source["training_session_decay"]] * 2),
+        "pooling": source["prompt_session_emb_comb_strategy"],
+        "training_pooling": source["training_session_emb_comb_strategy"],
+    }
+    assert {name: parameters[name] for name in expected} == expected

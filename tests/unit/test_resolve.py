@@ -9,6 +9,7 @@ import pytest
 from llmseqrec.config import Config, parse_config, read_config
 from llmseqrec.errors import InputError
 from llmseqrec.plan import Plan
+from llmseqrec.registry import MODELS
 from llmseqrec.resolve import (
     dataset_need,
     external_path,
@@ -68,7 +69,7 @@ def test_published_optima_fit_the_models(name: str) -> None:
     content = read_published(PUBLISHED, name)
     for run, entry in content["runs"].items():
         fields = {"display": run, "model": entry["model"], "params_from": "published"}
-        if run.startswith("llm"):
+        if "reduction" in entry or MODELS[entry["model"]].needs_embedding:
             fields["embedding"] = "minilm"
         found = resolve_run(config_of({run: fields}, published=name), "tiny", run, PUBLISHED)
         assert found.parameters.items() >= entry["parameters"].items()

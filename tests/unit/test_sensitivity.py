@@ -13,6 +13,9 @@ from llmseqrec.resolve import ResolvedRun, resolve_run
 from llmseqrec.runs import Identity, RunFiles, train_run
 from llmseqrec.sensitivity import TieStudy, tie_sensitivity, tied_share
 from tests.conftest import Tiny
+from tests.unit.trained import files_of as files_in
+from tests.unit.trained import run_of as run_on
+from tests.unit.trained import with_components
 
 
 def run_of(config: Config, name: str) -> ResolvedRun:
@@ -69,6 +72,15 @@ def test_without_ties_nothing_changes(tiny: Tiny, tmp_path: Path) -> None:
     found = tie_sensitivity(run_of(tiny.config, "v_sknn"), files_of(tiny), study, Identity(1))
     assert found["tied_share"] == 0.0
     assert all(metrics == found["metrics"][0] for metrics in found["metrics"])
+
+
+def test_what_a_run_combines_is_fitted_anew_with_it(tiny: Tiny, tmp_path: Path) -> None:
+    files = files_in(tiny, tmp_path)
+    run = run_on("blend", weights=[1, 0], exclude_seen=False)
+    combined = tie_sensitivity(run, with_components(run, files), study_of(tiny), Identity(1))
+    alone = tie_sensitivity(run_on("sknn"), files, study_of(tiny), Identity(1))
+    assert combined == alone
+    assert combined["refitted"]
 
 
 def test_tied_share_counts_interactions_in_ties() -> None:

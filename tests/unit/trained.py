@@ -29,6 +29,7 @@ from tests.conftest import Tiny
 
 SMALL = {"dim": 8, "max_epochs": 3, "batch_size": 8, "max_length": 6, "learning_rate": 0.01}
 VECTOR_WIDTH = 10
+COMPONENTS = ("sknn", "cooccurrence")  # of combined runs
 IDENTITY = Identity(seed=4, code="c0de")
 K = 5
 
@@ -38,7 +39,9 @@ def run_of(model: str, *, embedding: bool = False, **parameters: Any) -> Resolve
     if MODELS[model].neural:
         width = {"dim": VECTOR_WIDTH} if embedding else {}
         parameters = SMALL | width | parameters
+    components = {name: run_of(name) for name in COMPONENTS[: MODELS[model].fewest]}
     return ResolvedRun(
+        components=components,
         model=model,
         params_from="default",
         parameters=parameters_class(model)(**parameters).model_dump(mode="json"),
@@ -72,16 +75,28 @@ def write_vectors(items: Path, target: Path, seed: int = 0) -> None:
 
 
 def train(run: ResolvedRun, files: RunFiles) -> Path:
-    """Fit a run; the folder of its seed."""
+    """Fit a run and what it combines; the folder of its seed."""
     folder = files.catalogue.parent / "temporal" / "full" / run.model / "seed4"
-    train_run(run, files, IDENTITY, folder)
+    train_run(run, with_components(run, files), IDENTITY, folder)
     return folder
+
+
+def with_components(run: ResolvedRun, files: RunFiles) -> RunFiles:
+    """The files of a combined run: its components, fitted now, and the last option as choice."""
+    if not run.components:
+        return files
+    folders = [train(component, files) for component in run.components.values()]
+    choice = files.catalogue.parent / "temporal" / "combinations" / f"{run.model}.json"
+    write_json({"chosen": run.options[-1]}, choice)
+    models = tuple(folder / "model" / "model.safetensors" for folder in folders)
+    return replace(files, components=models, choice=choice)
 
 
 def recommend(run: ResolvedRun, files: RunFiles, folder: Path) -> pd.DataFrame:
     """Write the lists of the test prompts, as the workflow does, and read them."""
     model = folder / "model" / "model.safetensors"
-    table = recommend_run(run, replace(files, model=model), IDENTITY, prompts_folder(files), K)
+    fitted = replace(with_components(run, files), model=model)
+    table = recommend_run(run, fitted, IDENTITY, prompts_folder(files), K)
     write_table(table, folder / "recommendations.test.parquet", RECOMMENDATIONS)
     return read_table(folder / "recommendations.test.parquet", RECOMMENDATIONS)
 

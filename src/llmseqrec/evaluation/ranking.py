@@ -131,6 +131,12 @@ def rank_dot(
     return items, best
 
 
+def dot_scores(queries: FloatArray, table: FloatArray) -> FloatArray:
+    """Dot products (n_queries, n_items) that do not depend on the number of queries."""
+    product: FloatArray = _at_least(queries, MIN_PRODUCT_ROWS) @ table.T
+    return product[: len(queries)]
+
+
 @contextmanager
 def _single_threaded_product(table: FloatArray) -> Iterator[Product]:
     """A function that writes queries @ table.T, each call on the thread it is called from."""

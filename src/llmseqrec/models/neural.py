@@ -17,7 +17,7 @@ from torch import Tensor
 from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
-from llmseqrec.evaluation.ranking import rank_dot
+from llmseqrec.evaluation.ranking import dot_scores, rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.item_vectors import item_table, source_vectors
 from llmseqrec.models.parameters import NeuralParameters
@@ -119,7 +119,7 @@ class NeuralRecommender(Recommender[N]):
         known = self.vocabulary.encode(prompts)
         hidden = self._hidden(known)
         scores = np.full((len(prompts), self.catalogue.n_items), -np.inf, dtype=np.float32)
-        scores[:, self._sorted_items] = hidden @ self._sorted_table.T
+        scores[:, self._sorted_items] = dot_scores(hidden, self._sorted_table)
         if self.parameters.fidelity == "reference":
             rows, items = self._forbidden(known)
             scores[rows, self.vocabulary.items[items]] = -np.inf

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SknnDecay = Literal["linear", "log", "harmonic", "quadratic"]
+SessionPooling = Literal["mean", "last"]
 SimilarityDecay = Literal[
     "constant_linear",
     "scaling_linear",
@@ -77,6 +78,47 @@ class SKNNParameters(Parameters):
     @property
     def needs_times(self) -> bool:
         return self.sampling == "recent"
+
+
+class SKNNEmbParameters(SKNNParameters):
+    """SKNN with similarities of session vectors (study, §3.2)."""
+
+    pooling: SessionPooling = Field(
+        "mean", description="Vector of a prompt: mean of its items' by `decay`, or the last one's."
+    )
+    training_pooling: SessionPooling = Field("mean", description="Vector of a training session.")
+    training_decay: SknnDecay | None = Field(None, description="Weights of that mean.")
+    prompt_decay_for_training: bool = Field(
+        False,
+        description="As the study's code, which takes `decay` for training sessions wherever "
+        "training_decay is set, whatever it is set to.",
+    )
+
+    @property
+    def applied_training_decay(self) -> SknnDecay | None:
+        """The decay that training sessions are averaged with."""
+        replaced = self.prompt_decay_for_training and self.training_decay is not None
+        return self.decay if replaced else self.training_decay
+
+
+class CooccurrenceParameters(Parameters):
+    """Items that stand near to the prompt's in training sessions."""
+
+    window: int | None = Field(
+        None, ge=1, description="Largest distance of two items of a session; null: any."
+    )
+    distance_decay: SknnDecay | None = Field(
+        "harmonic", description="Weight of a pair by its distance, 1 for neighbours."
+    )
+    popularity_exponent: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A pair's weight is divided by (n_i n_j) to this power: 0 counts, 0.5 cosine.",
+    )
+    last_n_items: int | None = Field(None, ge=1, description="Cut prompts to their last items.")
+    decay: SknnDecay | None = Field("harmonic", description="Weights of prompt items by age.")
+    exclude_seen: bool = Field(True, description="Drop the prompt's items from its list.")
 
 
 class LLMSeqSimParameters(Parameters):

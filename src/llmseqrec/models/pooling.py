@@ -52,7 +52,17 @@ def mean_vectors(
         vectors: (n_items, dim).
         decay: how weights fall with age.
     """
-    weights = decay_weights(sessions, decay)
+    return weighted_means(sessions, vectors, decay_weights(sessions, decay))
+
+
+def weighted_means(sessions: Sessions, vectors: FloatArray, weights: DoubleArray) -> FloatArray:
+    """Mean of the item vectors of each session by given weights, (n_sessions, dim).
+
+    Args:
+        sessions: items index the rows of `vectors`.
+        vectors: (n_items, dim).
+        weights: (nnz,) positive, one for every item of every session.
+    """
     totals = np.bincount(sessions.rows, weights, minlength=len(sessions))
     shares = (weights / totals[sessions.rows]).astype(vectors.dtype)
     shape = (len(sessions), len(vectors))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
-from llmseqrec.evaluation.ranking import rank_dot
+from llmseqrec.evaluation.ranking import dot_scores, rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.pooling import last_vectors, mean_vectors
@@ -50,7 +50,7 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
         if self.parameters.similarity == "euclidean":
             scores = _euclidean_similarity(pooled, self._vectors)
         else:
-            scores = self._queries(pooled) @ self._table.T
+            scores = dot_scores(self._queries(pooled), self._table)
         if self.parameters.exclude_seen:
             exclude(scores, prompts)
         return scores

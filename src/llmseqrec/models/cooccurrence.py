@@ -1,0 +1,114 @@
+"""Co-occurrence: items that stand near to the prompt's items in training sessions.
+
+A baseline of our own beside the study's. The weight of two items is the sum, over the pairs of
+their places in training sessions, of a weight that falls with the distance, whichever comes first.
+It is divided by a power of both items' counts; with 0.5 and no decay that is the cosine of
+item-based collaborative filtering (Sarwar et al. 2001, §3.1). An item scores the sum of its weights
+with the prompt's items, each by its age.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from llmseqrec.models.base import Recommender, exclude
+from llmseqrec.models.neighbours import Matrix, decay_weights, row_numbers, with_data
+from llmseqrec.models.parameters import CooccurrenceParameters, SknnDecay
+from llmseqrec.sessions import Prompts, Sessions
+
+DISTANCES_AT_ONCE = 8  # bounds memory: so many pairs a place of the training sessions
+
+
+class Cooccurrence(Recommender[CooccurrenceParameters]):
+    """Sum of the weights that an item has with the items of the prompt.
+
+    An item that a prompt repeats counts each time; an item is not paired with itself.
+    """
+
+    weights: Matrix  # (n_items, n_items), symmetric
+    counts: NDArray[np.int64]  # (n_items,) in training
+
+    def fit(self, train: Sessions, valid: Prompts | None = None) -> None:
+        """Weigh the pairs of the training sessions."""
+        options = self.parameters
+        self.counts = np.bincount(train.items, minlength=self.catalogue.n_items)
+        pairs = pair_weights(train, len(self.counts), options.distance_decay, options.window)
+        product = self.counts[row_numbers(pairs)] * self.counts[pairs.indices]
+        self.weights = with_data(pairs, pairs.data / product**options.popularity_exponent)
+
+    def score_batch(self, prompts: Sessions) -> NDArray[np.float64]:
+        """Scores (n_prompts, n_items); -inf for items that stand near to none of the prompt's."""
+        asked = prompts
+        if self.parameters.last_n_items is not None:
+            asked = prompts.last(self.parameters.last_n_items)
+        weights = decay_weights(self.parameters.decay, asked.ages)
+        shape = (len(asked), self.catalogue.n_items)
+        found = sparse.csr_array((weights, asked.items, asked.offsets), shape=shape) @ self.weights
+        scores = np.full(shape, -np.inf)
+        scores[row_numbers(found), found.indices] = found.data
+        if self.parameters.exclude_seen:
+            exclude(scores, prompts)
+        return scores
+
+    def known_items(self) -> NDArray[np.bool_]:
+        """(n_items,) the items of the training sessions."""
+        return self.counts > 0
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {
+            "offsets": self.weights.indptr,
+            "items": self.weights.indices,
+            "weights": self.weights.data,
+            "counts": self.counts,
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        self.counts = state["counts"]
+        shape = (len(self.counts), len(self.counts))
+        entries = (state["weights"], state["items"], state["offsets"])
+        self.weights = sparse.csr_array(entries, shape=shape)
+
+
+def pair_weights(
+    sessions: Sessions, n_items: int, decay: SknnDecay | None, window: int | None
+) -> Matrix:
+    """(n_items, n_items) summed weights of the pairs of places of two items, symmetric.
+
+    Args:
+        sessions: training sessions.
+        n_items: of the catalogue.
+        decay: weight of a pair by its distance, as those of prompt items by age.
+        window: largest distance, or None for any.
+    """
+    longest = int(sessions.lengths.max(initial=1)) - 1
+    last = longest if window is None else min(window, longest)
+    rows = sessions.rows
+    total = sparse.csr_array((n_items, n_items))
+    for start in range(1, last + 1, DISTANCES_AT_ONCE):
+        distances = range(start, min(start + DISTANCES_AT_ONCE, last + 1))
+        total = total + _at_distances(sessions.items, rows, distances, (n_items, decay))
+    return (total + total.T).tocsr()
+
+
+def _at_distances(
+    items: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    distances: range,
+    options: tuple[int, SknnDecay | None],
+) -> Matrix:
+    """Weights of pairs of unlike items at some distances, the earlier item's row."""
+    n_items, decay = options
+    first, second, weights = [], [], []
+    for distance in distances:
+        earlier, later = items[:-distance], items[distance:]
+        paired = (rows[:-distance] == rows[distance:]) & (earlier != later)
+        first.append(earlier[paired])
+        second.append(later[paired])
+        weights.append(np.full(int(paired.sum()), decay_weights(decay, np.array([distance]))[0]))
+    places = (np.concatenate(first), np.concatenate(second))
+    shape = (n_items, n_items)
+    return sparse.coo_array((np.concatenate(weights), places), shape=shape).tocsr()

@@ -1,0 +1,27 @@
+rule choose_combination:
+    input:
+        unpack(PLAN.choice_inputs),
+    output:
+        "results/{dataset}/{split}/combinations/{run}.json",
+    log:
+        "logs/choose_combination/{dataset}.{split}.{run}.log",
+    benchmark:
+        "logs/benchmark/choose_combination/{dataset}.{split}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(PLAN.combinations.choosing),
+    conda:
+        "../../envs/torch.yaml"
+    envmodules:
+        "llmseqrec/torch",
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=PLAN.gpu_of,
+    params:
+        run=PLAN.run_params,
+        seed=CONFIG.seeds[0],
+        device=CONFIG.device,
+        code=run_code("choose_combination"),
+    script:
+        "../scripts/choose_combination.py"
