@@ -38,7 +38,10 @@ def reference_task(name: str, lists: dict[int, tuple[int, ...]] | None = None) -
 def nearest_of(task: PromptTask[Any]) -> Nearest:
     vectors = np.array([GOLDEN["embeddings"][str(item)] for item in IDS], dtype=np.float32)
     return Nearest(
-        task.names, vectors, lambda names: np.array([MADE_UP[name] for name in names], np.float32)
+        task.names,
+        vectors,
+        lambda names: np.array([MADE_UP[name] for name in names], np.float32),
+        max(task.neighbours, 1),
     )
 
 

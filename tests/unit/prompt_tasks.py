@@ -23,7 +23,7 @@ def categories_of(n_items: int, chosen: Sequence[int]) -> Categories:
     """Category items on a line: item i lies at the place i."""
     vectors = np.arange(n_items, dtype=np.float32)[:, None]
     items = np.array(chosen, dtype=np.int32)
-    return Categories(items, vectors[items], vectors)
+    return Categories.at(items, vectors[items], vectors)
 
 
 def task_of(

@@ -72,5 +72,13 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         read_template(tmp_path / "absent.yaml", "rank", "chat")
 
 
+def test_the_documented_template_is_sound(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "prompt-tasks.md").read_text()
+    block = page.split("```yaml\n")[1].split("```")[0]
+    path = written(tmp_path, block)
+    assert set(yaml.safe_load(block)["chat"]) == set(Template.model_fields)
+    assert read_template(path, "gen_item", "chat").glue == "\n"
+
+
 def test_the_frame_of_an_answer() -> None:
     assert Template(user="", answer=" a {{}} {name} b").answer_frame("name") == (" a {} ", " b")

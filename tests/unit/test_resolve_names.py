@@ -13,7 +13,7 @@ from llmseqrec.llm.choose_names import choose_names
 from llmseqrec.llm.names import Names
 from llmseqrec.llm.nearest import Nearest
 from llmseqrec.llm.resolve_names import SampleRules, report_names, resolve_list, resolve_samples
-from tests.unit.prompt_tasks import nearest_on_a_line, on_a_circle, task_of
+from tests.unit.prompt_tasks import TASK_NAMES, nearest_on_a_line, on_a_circle, task_of
 
 TITLES = [f"item {number}" for number in range(10)]
 # Between items 3 and 4, nearer to 3; and beside item 9.
@@ -99,6 +99,17 @@ def test_rank_finds_the_candidate_that_was_meant() -> None:
     assert task_of("rank", titles, {1: [0, 1]}).resolve(case, ["soap"], None) == [0]
 
 
+def test_tasks_tell_how_many_neighbours_they_look_at() -> None:
+    found = {name: task_of(name, TITLES, k=3).neighbours for name in TASK_NAMES}
+    assert found == {"gen_item": 23, "gen_list": 3, "class": 0, "rank": 0}
+
+
+def test_a_list_of_made_up_names_needs_no_deeper_look() -> None:
+    task = task_of("gen_list", TITLES, k=4)
+    same = nearest_on_a_line(task.names, dict.fromkeys("abcd", 0.0), task.neighbours)
+    assert task.resolve(Case(1, (0,)), list("abcd"), same) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("name", ["gen_item", "gen_list"])
 def test_tasks_without_candidates_need_vectors(name: str) -> None:
     with pytest.raises(ValueError, match="needs item vectors"):
@@ -139,17 +150,39 @@ def test_neighbours_are_the_highest_products_and_no_name_is_embedded_twice() -> 
 
 def test_items_without_a_name_are_nobodys_neighbours() -> None:
     vectors = np.array([[-1], [0], [-2]], dtype=np.float32)
-    found = Nearest(Names(["a", "", "c"]), vectors, lambda texts: np.ones((len(texts), 1)))
+    found = Nearest(Names(["a", "", "c"]), vectors, lambda texts: np.ones((len(texts), 1)), 3)
     assert found["other"].items == [0, 2]
 
 
 def test_vectors_must_belong_to_the_catalogue() -> None:
     vectors = on_a_circle(np.arange(10) / 10)
     with pytest.raises(InputError, match="10 item vectors for a catalogue of 1 items"):
-        Nearest(Names(["a"]), vectors, lambda texts: vectors)
-    found = Nearest(Names(TITLES), vectors, lambda texts: np.ones((len(texts), 3)))
+        Nearest(Names(["a"]), vectors, lambda texts: vectors, 1)
+    found = Nearest(Names(TITLES), vectors, lambda texts: np.ones((len(texts), 3)), 1)
     with pytest.raises(InputError, match=r"\(1, 3\)"):
         found.prepare(["other"])
+
+
+def naive_likeness(name: str, other: str) -> float:
+    """By the table of longest common subsequences of all prefixes."""
+    table = np.zeros((len(name) + 1, len(other) + 1), dtype=int)
+    for row, left in enumerate(name, start=1):
+        for column, right in enumerate(other, start=1):
+            best = max(table[row - 1, column], table[row, column - 1])
+            table[row, column] = table[row - 1, column - 1] + 1 if left == right else best
+    return 2 * table[-1, -1] / max(len(name) + len(other), 1)
+
+
+WORDS = st.text(alphabet="abc", max_size=12)
+
+
+@given(name=WORDS.filter(bool), candidates=st.lists(WORDS, min_size=1, max_size=6, unique=True))
+@settings(deadline=None)
+def test_the_closest_candidate_shares_the_longest_subsequence(
+    name: str, candidates: list[str]
+) -> None:
+    ratios = [naive_likeness(name, candidate) for candidate in candidates]
+    assert choose_names([name], candidates, "closest") == [ratios.index(max(ratios))]
 
 
 CANDIDATES = ["soap bar", "comb", "soap dish", "hair oil"]

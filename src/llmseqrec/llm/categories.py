@@ -26,20 +26,25 @@ class Categories:
     Attributes:
         items: (n_categories,) item ids, in the order of their clusters.
         points: (n_categories, dim) where each category lies: its item's vector, or its centre.
-        vectors: (n_items, dim) of the catalogue.
+        order: (n_items, n_categories) positions of the categories, nearest to the item first.
     """
 
     items: IntArray
     points: FloatArray
-    vectors: FloatArray
+    order: IntArray
+
+    @classmethod
+    def at(cls, items: IntArray, points: FloatArray, vectors: FloatArray) -> Categories:
+        """Categories at some points, ordered by Euclidean distance for each of the item vectors."""
+        # |q - p|^2 = |q|^2 - 2 (q.p - |p|^2 / 2), so one more column makes it a dot product.
+        half = np.square(points).sum(axis=1, keepdims=True) / 2
+        queries = np.hstack([vectors, np.ones((len(vectors), 1), dtype=np.float32)])
+        order, _ = rank_dot(queries, np.hstack([points, -half]), None, len(items))
+        return cls(items, points, order)
 
     def nearest_to(self, item: int, k: int) -> list[int]:
-        """The k category items that lie nearest to an item (Euclidean distance), nearest first."""
-        # |q - p|^2 = |q|^2 - 2 (q.p - |p|^2 / 2), so one more column makes it a dot product.
-        half = np.square(self.points).sum(axis=1, keepdims=True) / 2
-        query = np.append(self.vectors[item], np.float32(1))[None, :]
-        order, _ = rank_dot(query.astype(np.float32), np.hstack([self.points, -half]), None, k)
-        nearest: list[int] = self.items[order[0][order[0] >= 0]].tolist()
+        """The k category items that lie nearest to an item, nearest first."""
+        nearest: list[int] = self.items[self.order[item, :k]].tolist()
         return nearest
 
 
@@ -69,4 +74,4 @@ def fit_categories(
     found, first = np.unique(labels[order], return_index=True)
     items = order[first].astype(np.int32)
     points = vectors[items] if nearest == "items" else model.cluster_centers_[found]
-    return Categories(items, points.astype(np.float32), vectors)
+    return Categories.at(items, points.astype(np.float32), vectors)

@@ -1,14 +1,15 @@
 """Generated names to the candidates of a prompt (Class and Rank).
 
-Source: the study's code. Deviations: likeness is the share of matching characters of difflib, where
-the study's code takes thefuzz's weighted ratio; a name is dropped when no candidate is left.
+Source: the study's code. Deviations: likeness is the share of characters that both have in the same
+order (longest common subsequence), where the study's code takes thefuzz's weighted ratio, which
+starts from that share; a name is dropped when no candidate is left.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal
 
 _NO_WORD = re.compile(r"[\W_]+")
@@ -49,14 +50,33 @@ def _alike(
 
 def _likeness(name: str, candidates: Sequence[str]) -> list[float]:
     """Likeness of a name to each candidate, from 0 to 1; case and punctuation do not count."""
-    matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(_words(name))  # what the matcher remembers is about its second text
-    ratios = []
-    for candidate in candidates:
-        matcher.set_seq1(_words(candidate))
-        ratios.append(matcher.ratio())
-    return ratios
+    words = _words(name)
+    places: dict[str, int] = {}
+    for position, character in enumerate(words):
+        places[character] = places.get(character, 0) | 1 << position
+    return [_common_share(places, len(words), _words(candidate)) for candidate in candidates]
 
 
+def _common_share(places: dict[str, int], length: int, other: str) -> float:
+    """Twice the longest common subsequence over both lengths.
+
+    One step a character, on all positions at once as bits (Hyyrö, 2004): a bit that turns 0 marks a
+    position where the subsequence grows.
+
+    Args:
+        places: the positions of each character of one text, as bits.
+        length: of that text.
+        other: the other text.
+    """
+    everything = (1 << length) - 1
+    open_bits = everything
+    for character in other:
+        hits = open_bits & places.get(character, 0)
+        open_bits = ((open_bits + hits) | (open_bits - hits)) & everything
+    common = length - open_bits.bit_count()
+    return 2 * common / max(length + len(other), 1)
+
+
+@lru_cache(maxsize=4096)
 def _words(name: str) -> str:
     return _NO_WORD.sub(" ", name).strip().casefold()

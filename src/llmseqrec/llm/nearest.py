@@ -36,14 +36,14 @@ class Nearest:
     Items without a name are nobody's neighbours: their vectors are zero.
     """
 
-    def __init__(self, names: Names, vectors: FloatArray, embed: Embed, depth: int = 40) -> None:
+    def __init__(self, names: Names, vectors: FloatArray, embed: Embed, depth: int) -> None:
         """Keep what is looked up in.
 
         Args:
             names: of the catalogue.
             vectors: (n_items, dim), of the texts that are the names.
             embed: vectors of other names, from the same model.
-            depth: neighbours to find; as many as the names of a prompt and its list together.
+            depth: neighbours to find of each name, as a task tells (`neighbours`); at least 1.
 
         Raises:
             InputError: the vectors do not belong to the catalogue.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -49,8 +49,6 @@ class PromptTask(ABC, Generic[P]):
     Reading an answer never fails: a malformed one gives fewer names.
     """
 
-    resolves_by_vectors: ClassVar[bool]
-
     def __init__(self, parameters: P, inputs: TaskInputs) -> None:
         self.parameters = parameters
         self.inputs = inputs
@@ -61,6 +59,11 @@ class PromptTask(ABC, Generic[P]):
     def answers(self) -> int:
         """Answers to ask for a prompt."""
         return 1
+
+    @property
+    def neighbours(self) -> int:
+        """Nearest items that `resolve` looks at for a name; 0 where it needs no vectors."""
+        return 0
 
     @abstractmethod
     def answer(self, case: Case) -> str:
@@ -77,8 +80,8 @@ class PromptTask(ABC, Generic[P]):
         Args:
             case: the prompt that was answered.
             generated: names as `parse` gives them, answer after answer.
-            nearest: must be given where `resolves_by_vectors`; names are looked up faster when
-                `nearest.prepare` has seen those of all cases.
+            nearest: of at least the depth `neighbours`, None where that is 0; names are looked up
+                faster when `nearest.prepare` has seen those of all cases.
         """
 
     def prompt(self, case: Case) -> Prompt:

@@ -18,8 +18,6 @@ C = TypeVar("C", bound=ChoiceParameters)
 class ChoiceTask(PromptTask[C]):
     """A task whose answer is a numbered list of some candidates."""
 
-    resolves_by_vectors = False
-
     def parse(self, answer: str) -> list[str]:
         """Names of the numbered lines, the first k."""
         names = read_numbered(answer, keep_last=self.parameters.last_line == "keep")

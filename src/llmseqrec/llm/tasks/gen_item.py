@@ -22,11 +22,13 @@ from llmseqrec.llm.tasks.numbered import clean_names
 class GenItem(PromptTask[GenItemParameters]):
     """One name an answer; the names of all answers together are ranked."""
 
-    resolves_by_vectors = True
-
     @property
     def answers(self) -> int:
         return self.parameters.samples
+
+    @property
+    def neighbours(self) -> int:
+        return self.parameters.samples + self.parameters.k
 
     def answer(self, case: Case) -> str:
         """The name of the target.

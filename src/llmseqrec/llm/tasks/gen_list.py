@@ -26,7 +26,9 @@ BEGIN, END = "BEGIN", "END"
 class GenList(PromptTask[GenListParameters]):
     """One answer that holds k names in order of confidence."""
 
-    resolves_by_vectors = True
+    @property
+    def neighbours(self) -> int:
+        return self.parameters.k  # the other names of a list take k - 1 items at most
 
     def can_train(self, case: Case) -> bool:
         return super().can_train(case) and self._has_named_list(case)
