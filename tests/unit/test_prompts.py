@@ -6,7 +6,12 @@ import pytest
 
 from llmseqrec.errors import InputError
 from llmseqrec.llm.cases import Case
+from llmseqrec.llm.names import Names
+from llmseqrec.llm.parameters import GenItemParameters
 from llmseqrec.llm.prompts import Example, Prompt
+from llmseqrec.llm.tasks.base import TaskInputs, shuffled
+from llmseqrec.llm.tasks.gen_item import GenItem
+from llmseqrec.llm.templates import Template
 from tests.unit.prompt_tasks import STYLES, TASK_NAMES, task_of
 
 TITLES = ["soap", "comb", "mask", "", "oil"]
@@ -62,6 +67,14 @@ def test_rank_shows_the_list_shuffled_and_answers_in_its_order() -> None:
     assert task.candidates(asked) == shown != task.candidates(trained)
 
 
+def test_candidates_are_shuffled_by_seed_and_session() -> None:
+    items = list(range(20))
+    orders = [shuffled(items, seed, session) for seed, session in ((0, 1), (0, 2), (1, 1))]
+    assert shuffled(items, 0, 1) == orders[0]
+    assert all(sorted(order) == items for order in orders)
+    assert len(set(map(tuple, orders))) == 3
+
+
 def test_rank_does_not_put_the_target_among_the_candidates_of_a_test_prompt() -> None:
     task = task_of("rank", TITLES, LISTS, k=2)
     assert sorted(task.candidates(Case(1, (0,)))) == [2, 4]
@@ -104,10 +117,14 @@ def test_items_without_a_title_have_a_word() -> None:
 
 
 def test_long_prompts_keep_their_last_items() -> None:
-    options = {"style": "completion", "prompt_characters": 40, "last_items": 2}
-    task = task_of("gen_item", TITLES, **options)
-    assert task.prompt(Case(1, (0, 1, 2))).text.startswith("1. soap")
-    assert task.prompt(Case(1, (0, 1, 2, 4))).text.startswith("1. mask \n2. oil \n")
+    def text(limit: int) -> str:
+        options = {"style": "completion", "prompt_characters": limit, "last_items": 2}
+        return task_of("gen_item", TITLES, **options).prompt(Case(1, (0, 1, 2, 4))).text
+
+    whole = text(1000)
+    assert whole.startswith("1. soap")
+    assert text(len(whole)) == whole
+    assert text(len(whole) - 1).startswith("1. mask \n2. oil \n \n")
 
 
 def test_tokens_of_messages_and_of_one_text() -> None:
@@ -128,6 +145,15 @@ def test_cases_above_the_token_limit_are_left_out(style: str) -> None:
     assert task.trainable([short, long]) == [short, long]
     below = task_of("gen_item", TITLES, style=style, cases={"token_limit": limit - 1})
     assert below.trainable([short, long], str.split) == []
+
+
+def test_what_a_template_puts_around_a_name_is_taken_off() -> None:
+    template = Template(user="{items}", answer="Next: {name}.")
+    task = GenItem(GenItemParameters(), TaskInputs(Names(["Next: No. 5."]), template))
+    answer = task.answer(Case(1, (), 0))
+    assert answer == "Next: Next: No. 5.."
+    assert task.parse(answer) == ["Next: No. 5."]
+    assert task.parse(" soap\n") == ["soap"]
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)

@@ -192,6 +192,14 @@ def test_choices_go_by_likeness_of_words() -> None:
     assert choose_names(["Hair-Oil!", "combs", "soap  dish"], CANDIDATES, "closest") == [3, 1, 2]
 
 
+def test_case_does_not_count() -> None:
+    assert choose_names(["SOAP DISHES"], CANDIDATES, "closest") == [2]
+
+
+def test_the_first_of_equal_candidates_is_chosen_first() -> None:
+    assert choose_names(["comb", "comb"], ["oil", "comb", "comb"], "closest") == [1, 2]
+
+
 def test_a_repeated_choice_becomes_the_closest_or_the_farthest() -> None:
     assert choose_names(["soap bar", "soap bar"], CANDIDATES, "closest") == [0, 2]
     assert choose_names(["soap bar", "soap bar"], CANDIDATES, "farthest")[1] in (1, 3)
