@@ -110,6 +110,14 @@ def test_a_list_of_made_up_names_needs_no_deeper_look() -> None:
     assert task.resolve(Case(1, (0,)), list("abcd"), same) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_no_list_is_longer_than_asked_for(name: str) -> None:
+    task = task_of(name, TITLES, {1: range(10)}, k=2, categories=range(10))
+    found = nearest_on_a_line(task.names, {}, 3)
+    generated = names(1, 0, 2)
+    assert len(task.resolve(Case(1, (0,)), generated, found)) == 2
+
+
 @pytest.mark.parametrize("name", ["gen_item", "gen_list"])
 def test_tasks_without_candidates_need_vectors(name: str) -> None:
     with pytest.raises(ValueError, match="needs item vectors"):
