@@ -147,6 +147,10 @@ def test_parsing_a_configuration_loads_nothing_heavy(name: str) -> None:
     assert not HEAVY & loaded_by(statement)
 
 
+def test_parameters_of_prompt_tasks_load_nothing_heavy() -> None:
+    assert not HEAVY & loaded_by("from llmseqrec.llm import parameters, tasks, templates")
+
+
 @pytest.mark.parametrize("module", ["models.base", "models.popularity", "data.splits", "runs"])
 def test_what_every_job_imports_does_not_load_torch(module: str) -> None:
     assert "torch" not in loaded_by(f"import llmseqrec.{module}")
