@@ -178,6 +178,14 @@ def test_samples_follow_from_seed_and_prompt_alone():
     assert sample_texts(MODEL, texts, replace(SAMPLING, seed=4)) != whole
 
 
+def test_prompts_of_equal_length_have_chances_of_their_own():
+    model = tiny_model()
+    for weight in model.network.parameters():
+        weight.data.zero_()  # every token is as likely as any other
+    first, second = sample_texts(model, ["soap", "care"], SAMPLING)
+    assert first != second
+
+
 def test_without_temperature_the_likeliest_token_is_taken():
     options = replace(SAMPLING, temperature=0.0, samples=2)
     (first, second), *_ = sample_texts(MODEL, prompts(1), options)

@@ -12,6 +12,7 @@ kept while the prompt is encoded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class Branches:
         ids = torch.zeros(len(prompts), max(lengths), dtype=torch.long)
         for row, prompt in enumerate(prompts):
             ids[row, : len(prompt)] = torch.tensor(prompt)
-        self.cache = DynamicCache()
+        self.cache: Any = DynamicCache()
         # Padding is on the right, where no token of a prompt sees it.
         done = model.states(ids.to(model.device), past_key_values=self.cache, use_cache=True)
         self.lengths = torch.tensor(lengths, device=model.device)

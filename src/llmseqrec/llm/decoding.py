@@ -1,4 +1,4 @@
-"""Recommendations and texts from prompts, in batches: items of a catalogue only, or free samples."""
+"""From prompts to items of a catalogue, or to free texts, in batches."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +16,6 @@ from llmseqrec.contracts import atomic_folder, read_json
 from llmseqrec.embeddings import weights
 from llmseqrec.errors import InputError
 from llmseqrec.llm.tokenizer import TextTokenizer, load_tokenizer
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # Settings of models that change the scores after the last layer, which `score` does not do.
@@ -42,15 +39,21 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A network and the tokenizer it was trained with."""
+    """A network and the tokenizer it was trained with.
 
-    network: PreTrainedModel
+    Attributes:
+        network: a causal `PreTrainedModel`; its library leaves half of its methods untyped.
+        tokenizer: see `llmseqrec.llm.tokenizer`.
+    """
+
+    network: Any
     tokenizer: TextTokenizer
 
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return self.network.get_input_embeddings().weight.device  # type: ignore[return-value]
+        device: torch.device = self.network.get_input_embeddings().weight.device
+        return device
 
     @property
     def context(self) -> int:
@@ -63,9 +66,8 @@ class LanguageModel:
 
     def scores(self, states: Tensor) -> Tensor:
         """(..., dim) -> (..., vocabulary): unnormalised log-probabilities in single precision."""
-        head: Any = self.network.get_output_embeddings()
-        scores: Tensor = head(states)
-        return scores.float()
+        scores: Tensor = self.network.get_output_embeddings()(states).float()
+        return scores
 
     def save(self, folder: Path) -> None:
         """Write a folder that `load_language_model`, and transformers, can read."""
@@ -94,7 +96,7 @@ def load_language_model(
     folder = weights.obtain_folder(source)
     _check_architecture(folder)
     try:
-        network = AutoModelForCausalLM.from_pretrained(
+        network: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=DTYPES[dtype],
             use_safetensors=True,
@@ -105,7 +107,7 @@ def load_language_model(
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{folder}: not a causal language model: {reason}") from error
-    if not options:
+    if "quantization_config" not in options:  # which puts the weights where they belong itself
         network = network.to(device)
     return LanguageModel(network.eval(), load_tokenizer(folder))
 

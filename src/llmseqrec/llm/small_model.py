@@ -59,5 +59,6 @@ def make_small_model(
         pad_token_id=None,
     )
     with seeded(seed, torch.device("cpu")):
-        network = LlamaForCausalLM(config)
-    return LanguageModel(network.eval(), tokenizer)
+        model = LanguageModel(LlamaForCausalLM(config), tokenizer)
+    model.network.eval()
+    return model

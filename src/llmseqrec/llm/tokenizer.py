@@ -93,7 +93,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 8192) -> TextTokenizer:
         show_progress=False,
     )
     library.train_from_iterator(texts, trainer)
-    return _wrapped(library, library.token_to_id(END))
+    return _wrapped(library, library.get_vocab()[END])
 
 
 def load_tokenizer(folder: Path) -> TextTokenizer:

@@ -44,7 +44,8 @@ class Trie:
         lengths = np.array([len(row) for row in completions])
         starts = np.cumsum(lengths) - lengths
         ids = np.array([token for row in completions for token in row], dtype=np.int64)
-        node, tokens, parents, count = np.zeros(len(items), np.int64), [[-1]], [[-1]], 1
+        node, count = np.zeros(len(items), np.int64), 1
+        tokens, parents = [np.array([-1])], [np.array([-1])]
         for level in range(int(lengths.max())):
             there = np.flatnonzero(lengths > level)
             step = np.stack([node[there], ids[starts[there] + level]], axis=1)
