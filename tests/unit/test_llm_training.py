@@ -1,12 +1,6 @@
 """Training a language model: batches, what counts in the loss, and the same end after a kill."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,33 +14,15 @@ from llmseqrec.llm.language_model import LanguageModel, ModelSource, load_langua
 from llmseqrec.llm.pairs import EncodedPairs, Pair, batch_rows
 from llmseqrec.llm.small_model import make_small_model
 from llmseqrec.llm.training import Training, TrainingOptions
-from llmseqrec.nn.checkpoint import load_progress
-from tests.conftest import ROOT
-from tests.unit.language_models import tiny_model, titles
+from tests.unit.language_models import circle, kill_after_steps, tiny_model, titles, weights
 
 OPTIONS = TrainingOptions(
     epochs=30, batch_tokens=1024, learning_rate=3e-3, warmup_steps=5, checkpoint_steps=10
 )
-LONGEST = 240  # seconds to wait for a checkpoint
-
-
-def circle(count: int = 24) -> list[Pair]:
-    """After a title comes the next one of the first `count`; prompts are one to three titles."""
-    names = titles()[:count]
-    return [
-        Pair(
-            "\n".join(names[(last - back) % count] for back in reversed(range(1, 2 + last % 3))), n
-        )
-        for last, n in enumerate(names)
-    ]
 
 
 def encoded(model: LanguageModel, pairs: list[Pair] | None = None) -> EncodedPairs:
     return EncodedPairs.of(pairs or circle(), model.tokenizer, 256)
-
-
-def weights(model: LanguageModel) -> dict[str, bytes]:
-    return {name: w.numpy().tobytes() for name, w in model.network.state_dict().items()}
 
 
 def trained(options: TrainingOptions = OPTIONS, seed: int = 1, **kinds) -> LanguageModel:
@@ -192,37 +168,10 @@ def test_a_broken_off_training_ends_with_the_same_weights(tmp_path, after, monke
 LONG = replace(OPTIONS, epochs=40)
 
 
-def kill_after_checkpoints(state_dir: Path) -> int:
-    """Train in a process that is killed after two checkpoints or more; the steps it had kept."""
-    code = (
-        "import sys; from pathlib import Path; from tests.unit.test_llm_training import *;"
-        "trained(LONG, state_dir=Path(sys.argv[1]))"
-    )
-    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    environment = os.environ | {"PYTHONPATH": paths}
-    command = [sys.executable, "-c", code, str(state_dir)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    give_up, kept = time.monotonic() + LONGEST, 0
-    try:
-        while kept < 2 * LONG.checkpoint_steps:
-            assert process.poll() is None, "the training ended before it was killed"
-            assert time.monotonic() < give_up, "no two checkpoints within the time"
-            kept = steps_kept(state_dir)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    return steps_kept(state_dir)
-
-
-def steps_kept(state_dir: Path) -> int:
-    """Steps in a checkpoint, 0 while there is none."""
-    found = load_progress(state_dir, torch.device("cpu"))
-    return int(found.history[-1]["step"]) if found else 0
-
-
 def test_a_killed_process_ends_with_the_same_weights(tmp_path):
+    code = "from tests.unit.test_llm_training import *; trained(LONG, state_dir=state_dir)"
+    kept = kill_after_steps(code, tmp_path, 2 * LONG.checkpoint_steps)
     model = tiny_model(spread=1)
-    kept = kill_after_checkpoints(tmp_path)
     history = Training(model, LONG, tmp_path).fit(encoded(model), None, 1)
     assert 2 * LONG.checkpoint_steps <= kept < history[-1]["step"]
     assert weights(model) == weights(trained(LONG))

@@ -71,6 +71,7 @@ class LanguageModel:
 
     def save(self, folder: Path) -> None:
         """Write a folder that `load_language_model`, and transformers, can read."""
+        _silence_bars()
         with atomic_folder(folder) as temporary:
             self.network.save_pretrained(temporary)
             self.tokenizer.save(temporary)
@@ -93,6 +94,7 @@ def load_language_model(
     """
     from transformers import AutoModelForCausalLM
 
+    _silence_bars()
     folder = weights.obtain_folder(source)
     _check_architecture(folder)
     try:
@@ -110,6 +112,13 @@ def load_language_model(
     if "quantization_config" not in options:  # which puts the weights where they belong itself
         network = network.to(device)
     return LanguageModel(network.eval(), load_tokenizer(folder))
+
+
+def _silence_bars() -> None:
+    """Bars of reading and writing files are no progress anyone waits for."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _check_architecture(folder: Path) -> None:
