@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, processors
 
 from llmseqrec.contracts import write_json
 from llmseqrec.errors import InputError
@@ -75,6 +77,23 @@ def test_a_saved_tokenizer_encodes_the_same(tmp_path):
     texts = [*TITLES, f"one {END} two"]
     assert loaded.prompts(texts) == TOKENIZER.prompts(texts)
     assert loaded.completions(texts) == TOKENIZER.completions(texts)
+
+
+def test_a_tokenizer_that_starts_texts_with_a_token_starts_prompts_with_it(tmp_path):
+    start = TOKENIZER.separator[0]
+    library = Tokenizer.from_str(TOKENIZER.library.to_str())
+    library.post_processor = processors.TemplateProcessing(
+        single=f"{SEPARATOR} $A", special_tokens=[(SEPARATOR, start)]
+    )
+    library.enable_truncation(3)
+    replace(TOKENIZER, library=library).save(tmp_path)
+    write_json({"eos_token_id": TOKENIZER.end}, tmp_path / "config.json")
+    loaded = load_tokenizer(tmp_path)
+    (plain,), (prompt,) = TOKENIZER.prompts([TITLES[0]]), loaded.prompts([TITLES[0]])
+    assert prompt == [start, *plain]
+    assert loaded.completions(TITLES) == TOKENIZER.completions(TITLES)
+    assert loaded.cut(prompt, 4) == [start, *prompt[-3:]]
+    assert loaded.cut(prompt, len(prompt)) == prompt
 
 
 def test_bad_folders_end_in_one_line(tmp_path):

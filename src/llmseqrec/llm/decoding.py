@@ -102,7 +102,7 @@ def _fitting(model: LanguageModel, prompts: Sequence[str], room: int) -> list[li
     longer = sum(len(ids) > most for ids in encoded)
     if longer:
         logger.info("%d of %d prompts cut to their last %d tokens", longer, len(encoded), most)
-    return [ids[-most:] for ids in encoded]
+    return [model.tokenizer.cut(ids, most) for ids in encoded]
 
 
 def _in_batches(

@@ -77,8 +77,11 @@ class EncodedPairs:
                     f"pair {number}: its completion has {len(completion)} tokens, more than"
                     f" the {most_tokens - 1} there is room for"
                 )
-        kept = [p[-(most_tokens - len(c)) :] for p, c in zip(prompts, completions, strict=True)]
-        rows = [p + c for p, c in zip(kept, completions, strict=True)]
+        kept = [
+            tokenizer.cut(prompt, most_tokens - len(completion))
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        rows = [prompt + completion for prompt, completion in zip(kept, completions, strict=True)]
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
         ids = np.array([token for row in rows for token in row], dtype=np.int32)
         return cls(offsets, ids, np.array([len(p) for p in kept], dtype=np.int64), tokenizer.end)

@@ -50,6 +50,13 @@ class TextTokenizer:
         """Token ids of prompts, up to where the completion begins."""
         return [[*self.start, *ids, *self.separator] for ids in self._encode(texts)]
 
+    def cut(self, prompt: list[int], most: int) -> list[int]:
+        """A prompt's last tokens, behind its start tokens, where it has more than `most`."""
+        if len(prompt) <= most:
+            return prompt
+        kept = max(1, most - len(self.start))
+        return [*self.start, *prompt[-kept:]]
+
     def completions(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of completions, the end token included."""
         return [[*ids, self.end] for ids in self._encode(texts)]

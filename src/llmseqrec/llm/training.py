@@ -23,11 +23,11 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.errors import InputError
 from llmseqrec.llm.language_model import LanguageModel
 from llmseqrec.llm.pairs import Batch, EncodedPairs, batch_rows
 from llmseqrec.nn.checkpoint import Progress, load_progress, save_progress
-from llmseqrec.nn.fused import multiplies_bfloat16
 from llmseqrec.nn.trainer import seeded
 from llmseqrec.sessions import LongArray
 
@@ -94,7 +94,7 @@ class Training:
             if weight.requires_grad
         }
         self.optimizer = _optimizer(list(self.trained.values()), self.options)
-        self.autocast = self.options.bfloat16 and multiplies_bfloat16(model.device)
+        self.autocast = self.options.bfloat16 and multiplies_bfloat16(str(model.device))
 
     def fit(self, train: EncodedPairs, valid: EncodedPairs | None, seed: int) -> History:
         """Train; the network ends with the weights of the lowest validation loss, to be used.

@@ -44,15 +44,15 @@ class Trie:
         lengths = np.array([len(row) for row in completions])
         starts = np.cumsum(lengths) - lengths
         ids = np.array([token for row in completions for token in row], dtype=np.int64)
-        node, count = np.zeros(len(items), np.int64), 1
+        node, count, size = np.zeros(len(items), np.int64), 1, int(ids.max()) + 1
         tokens, parents = [np.array([-1])], [np.array([-1])]
         for level in range(int(lengths.max())):
             there = np.flatnonzero(lengths > level)
-            step = np.stack([node[there], ids[starts[there] + level]], axis=1)
-            made, which = np.unique(step, axis=0, return_inverse=True)
-            node[there] = count + which.ravel()
-            parents.append(made[:, 0])
-            tokens.append(made[:, 1])
+            steps = node[there] * size + ids[starts[there] + level]
+            made, which = np.unique(steps, return_inverse=True)
+            node[there] = count + which
+            parents.append(made // size)
+            tokens.append(made % size)
             count += len(made)
         order = np.lexsort((items, node))
         nodes = np.arange(count + 1)
@@ -78,7 +78,8 @@ class Trie:
         Returns:
             The place in `nodes` of each child's parent, and the child.
         """
-        first, counts = self.first_child[nodes], np.diff(self.first_child)[nodes]
+        first = self.first_child[nodes]
+        counts = self.first_child[nodes + 1] - first
         owner = np.repeat(np.arange(len(nodes)), counts)
         ends = np.cumsum(counts)
         return owner, np.arange(len(owner)) + np.repeat(first - (ends - counts), counts)
