@@ -17,6 +17,7 @@ CASES = (
     "losses",
     "training",
     "training_memory",
+    "decoding",
 )
 ON_REQUEST = ("training_quality",)  # takes many minutes
 ROOT = Path(__file__).resolve().parents[1]

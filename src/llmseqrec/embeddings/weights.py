@@ -1,4 +1,4 @@
-"""Where the weights of a sentence encoder lie, and whether they are what they should be.
+"""Where the weights of a local model lie, and whether they are what they should be.
 
 Light to import: a workflow asks while it is being parsed whether weights are there.
 """
@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Protocol
 
-from llmseqrec.config import Embedding
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import file_digest
 
@@ -37,41 +37,52 @@ _PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 _DOWNLOADED = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
 
-def unmet_need(embedding: Embedding) -> str | None:
+class WeightsSource(Protocol):
+    """What names weights: a model, a commit of it, and whether it may be fetched."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def allow_download(self) -> bool: ...
+
+
+def unmet_need(source: WeightsSource) -> str | None:
     """Why the weights are out of reach, or None."""
-    if embedding.model == PACKAGED_MODEL:
+    if source.model == PACKAGED_MODEL:
         return _package_problem()
-    if embedding.allow_download or find_folder(embedding) is not None:
+    if source.allow_download or find_folder(source) is not None:
         return None
     return (
-        f"weights unavailable: {embedding.model} is neither on this machine nor may it be "
+        f"weights unavailable: {source.model} is neither on this machine nor may it be "
         "downloaded (allow_download)"
     )
 
 
-def find_folder(embedding: Embedding) -> Path | None:
+def find_folder(source: WeightsSource) -> Path | None:
     """The folder with the weights: of the package, as configured, or in the hub's cache."""
-    if embedding.model == PACKAGED_MODEL:
+    if source.model == PACKAGED_MODEL:
         return _package_folder()
-    folder = Path(embedding.model).expanduser()
+    folder = Path(source.model).expanduser()
     if folder.is_dir():
         return folder
-    cached = _hub_cache() / f"models--{embedding.model.replace('/', '--')}" / "snapshots"
-    snapshot = cached / (embedding.revision or "none")
-    return snapshot if embedding.revision and any(snapshot.glob("*.safetensors")) else None
+    cached = _hub_cache() / f"models--{source.model.replace('/', '--')}" / "snapshots"
+    snapshot = cached / (source.revision or "none")
+    return snapshot if source.revision and any(snapshot.glob("*.safetensors")) else None
 
 
-def obtain_folder(embedding: Embedding) -> Path:
+def obtain_folder(source: WeightsSource) -> Path:
     """The checked folder with the weights, downloaded first where that is allowed and needed.
 
     Raises:
         InputError: no weights, unexpected weights, pickled weights, or a model that brings code.
     """
-    problem = unmet_need(embedding)
+    problem = unmet_need(source)
     if problem:
         raise InputError(problem)
-    folder = find_folder(embedding) or _download(embedding)
-    if embedding.model == PACKAGED_MODEL:
+    folder = find_folder(source) or _download(source)
+    if source.model == PACKAGED_MODEL:
         check_sha256(folder, PACKAGE_SHA256)
     refuse_code(folder)
     return folder
@@ -134,21 +145,21 @@ def _hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
 
 
-def _download(embedding: Embedding) -> Path:
+def _download(source: WeightsSource) -> Path:
     """Fetch the files of one commit; pickles and code are not asked for."""
-    if not embedding.allow_download:
-        raise InputError(f"{embedding.model}: no weights found; reinstall its package")
-    if not _COMMIT.fullmatch(embedding.revision or ""):
+    if not source.allow_download:
+        raise InputError(f"{source.model}: no weights found; reinstall its package")
+    if not _COMMIT.fullmatch(source.revision or ""):
         raise InputError(
-            f"{embedding.model}: downloads need revision: the 40 digits of a commit of the model"
+            f"{source.model}: downloads need revision: the 40 digits of a commit of the model"
         )
     from huggingface_hub import snapshot_download
 
     try:
         folder = snapshot_download(
-            embedding.model, revision=embedding.revision, allow_patterns=_DOWNLOADED
+            source.model, revision=source.revision, allow_patterns=_DOWNLOADED
         )
     except OSError as error:  # the library's own are of this kind
         reason = str(error).partition("\n")[0]
-        raise InputError(f"weights unavailable: {embedding.model}: {reason}") from None
+        raise InputError(f"weights unavailable: {source.model}: {reason}") from None
     return Path(folder)
