@@ -30,9 +30,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@cmp -s requirements.lock $@ || { \
 		echo "installing into $(VENV) (a few minutes the first time)" \
-		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 			--no-deps --require-hashes -r requirements.lock \
-		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"; }
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile "$(TORCH)"; }
 	@$(BIN)/python -c 'import pathlib, site; \
 		pathlib.Path(site.getsitepackages()[0], "llmseqrec.pth").write_text(str(pathlib.Path("src").resolve()))'
 	@cp requirements.lock $@
