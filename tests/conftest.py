@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from llmseqrec.config import Config, Dataset, parse_config
 from llmseqrec.data.prepare import prepare_sessions
 from llmseqrec.data.splits import write_part
+
+# A slow machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY = 86_400
