@@ -69,7 +69,10 @@ def pairs(titles: Sequence[str], count: int, rng: np.random.Generator) -> list[P
 
 
 def generate(
-    model: LanguageModel, prompts: Sequence[str], completions: Sequence[Sequence[int]]
+    model: LanguageModel,
+    prompts: Sequence[str],
+    completions: Sequence[Sequence[int]],
+    penalty: float = 0.0,
 ) -> list[list[str]]:
     """What transformers does: prompts padded on the left, the catalogue as a tree of dicts."""
     tokenizer, root = model.tokenizer, {}
@@ -94,7 +97,7 @@ def generate(
         num_beams=BEAMS,
         num_return_sequences=BEAMS,
         do_sample=False,
-        length_penalty=0.0,
+        length_penalty=penalty,
         max_new_tokens=max(map(len, completions)),
         pad_token_id=tokenizer.end,
         prefix_allowed_tokens_fn=allowed,

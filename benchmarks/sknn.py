@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -148,30 +149,49 @@ def main(real: Path, baseline_prompts: int, repeats: int) -> None:
     print(f"{source}: {len(train)} training sessions, {len(prompts)} prompts, {n_items} items")
     model, loop = SKNN(OPTIMUM, Catalogue(n_items)), PlainLoop(train)
     model.fit(train)
+    case = {"name": "sknn", "unit": f"prompts/s, {source}", "target": TARGET}
+    some = measure(case, (model, loop), prompts, (baseline_prompts, repeats))
+    equal, compared = agreement(model, loop, some)
+    print(f"lists agree on {equal} of {compared} prompts with at most k candidates")
+
+
+def measure(
+    case: dict[str, Any],
+    sides: tuple[SKNN, Callable[[list[int]], Ranking]],
+    prompts: Sessions,
+    size: tuple[int, int],
+) -> Sessions:
+    """Record prompts a second of a model and of a loop that takes one at a time.
+
+    Args:
+        case: name, unit and target.
+        sides: the fitted model, and the loop.
+        prompts: what the model is asked.
+        size: how many of the prompts the loop is asked, and how often both are.
+
+    Returns:
+        The prompts that the loop was asked.
+    """
+    (model, loop), (baseline_prompts, repeats) = sides, size
     some = prompts.take(slice(0, baseline_prompts))
     lists = as_lists(some)
     ours = len(prompts) / median_seconds(lambda: model.recommend(prompts, TOP), repeats)
     plain = len(lists) / median_seconds(lambda: [loop(prompt) for prompt in lists], repeats)
-    equal, compared = agreement(model, loop, some)
-    print(f"lists agree on {equal} of {compared} prompts with at most k candidates")
-    record(
-        {
-            "name": "sknn",
-            "ours": ours,
-            "baseline": plain,
-            "unit": f"prompts/s, {source}",
-            "ratio": ours / plain,
-            "target": TARGET,
-            "met": ours >= TARGET,
-        }
-    )
+    speeds = {"ours": ours, "baseline": plain, "ratio": ours / plain}
+    record(case | speeds | {"met": ours >= case["target"]})
+    return some
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def parsed(description: str) -> argparse.Namespace:
+    """The arguments of a benchmark that `measure` is used in."""
+    parser = argparse.ArgumentParser(description=description)
     default = os.environ.get("LLMSEQREC_REAL_DATA", ROOT.parent / "shared" / "data" / "real")
     parser.add_argument("--real", type=Path, default=default, help="folder of the real data")
     parser.add_argument("--baseline-prompts", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = parsed(__doc__)
     main(arguments.real, arguments.baseline_prompts, arguments.repeats)

@@ -5,8 +5,6 @@ points (default: ../shared/data/real); without them sessions of equal shape are 
 are random and as wide as the optimum's (219), since their values have no bearing on speed.
 """
 
-import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +14,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.common import record  # noqa: E402
-from benchmarks.sknn import Ranking, as_lists, beauty, generated, median_seconds  # noqa: E402
+from benchmarks.sknn import (  # noqa: E402
+    Ranking,
+    as_lists,
+    beauty,
+    generated,
+    measure,
+    parsed,
+)
 from llmseqrec.models.base import Catalogue, FloatArray  # noqa: E402
 from llmseqrec.models.parameters import SKNNEmbParameters  # noqa: E402
 from llmseqrec.models.sknn_emb import SKNNEmb  # noqa: E402
@@ -83,29 +87,11 @@ def main(real: Path, baseline_prompts: int, repeats: int) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     model, loop = SKNNEmb(OPTIMUM, Catalogue(n_items, vectors)), PlainLoop(train, vectors)
     model.fit(train)
-    some = prompts.take(slice(0, baseline_prompts))
-    lists = as_lists(some)
-    ours = len(prompts) / median_seconds(lambda: model.recommend(prompts, TOP), repeats)
-    plain = len(lists) / median_seconds(lambda: [loop(prompt) for prompt in lists], repeats)
+    case = {"name": "sknn_emb", "unit": f"prompts/s, {source}", "target": TARGET}
+    some = measure(case, (model, loop), prompts, (baseline_prompts, repeats))
     print(f"lists agree on {agreement(model, loop, some)} of {len(some)} prompts")
-    record(
-        {
-            "name": "sknn_emb",
-            "ours": ours,
-            "baseline": plain,
-            "unit": f"prompts/s, {source}",
-            "ratio": ours / plain,
-            "target": TARGET,
-            "met": ours >= TARGET,
-        }
-    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = os.environ.get("LLMSEQREC_REAL_DATA", ROOT.parent / "shared" / "data" / "real")
-    parser.add_argument("--real", type=Path, default=default, help="folder of the real data")
-    parser.add_argument("--baseline-prompts", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = parsed(__doc__)
     main(arguments.real, arguments.baseline_prompts, arguments.repeats)

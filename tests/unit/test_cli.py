@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import pytest
@@ -104,12 +105,15 @@ def sessions(tmp_path: Path) -> Path:
     return path
 
 
-def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+def call(
+    *arguments: object, stdout: int | IO[bytes] = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "llmseqrec", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
@@ -150,28 +154,14 @@ def test_a_reader_may_leave_early(popular: Path, sessions: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
-        done = subprocess.run(
-            [sys.executable, "-m", "llmseqrec", "predict", str(popular), str(sessions)],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-            stdout=pipe,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = call("predict", popular, sessions, stdout=pipe)
     assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_one_line(popular: Path, sessions: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "llmseqrec", "predict", str(popular), str(sessions)],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = call("predict", popular, sessions, stdout=full)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr

@@ -1,12 +1,12 @@
 """Constrained beam search against transformers' own, and free sampling against its definition."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.decoding import BEAMS, generate
 from llmseqrec.llm.beam_search import BeamOptions, search
 from llmseqrec.llm.branches import Branches
 from llmseqrec.llm.decoding import catalogue_trie, rank_items, sample_texts
@@ -15,45 +15,6 @@ from llmseqrec.llm.sampling import SamplingOptions, draw
 from tests.unit.language_models import prompts, tiny_model, titles
 
 MODEL = tiny_model()
-BEAMS = 20
-
-
-def prefix_function(
-    completions: Sequence[Sequence[int]], prompt_length: int, end: int
-) -> Callable[[int, torch.Tensor], list[int]]:
-    """What `generate` takes: the tokens allowed after those so far."""
-    allowed: dict[tuple[int, ...], set[int]] = {}
-    for row in completions:
-        for place, token in enumerate(row):
-            allowed.setdefault(tuple(row[:place]), set()).add(token)
-
-    def after(_: int, ids: torch.Tensor) -> list[int]:
-        return sorted(allowed.get(tuple(ids[prompt_length:].tolist()), {end}))
-
-    return after
-
-
-def generated(model: LanguageModel, texts: Sequence[str], penalty: float) -> list[list[str]]:
-    """Lists of titles by `generate` with a prefix function, prompts padded on the left."""
-    tokenizer = model.tokenizer
-    rows = tokenizer.prompts(texts)
-    width = max(map(len, rows))
-    ids = torch.tensor([[tokenizer.end] * (width - len(row)) + row for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    completions = tokenizer.completions(titles())
-    made = model.network.generate(
-        ids,
-        attention_mask=mask,
-        num_beams=BEAMS,
-        num_return_sequences=BEAMS,
-        do_sample=False,
-        length_penalty=penalty,
-        max_new_tokens=max(map(len, completions)),
-        pad_token_id=tokenizer.end,
-        prefix_allowed_tokens_fn=prefix_function(completions, width, tokenizer.end),
-    )
-    listed = [tokenizer.text(row[width:].tolist()) for row in made]
-    return [listed[start : start + BEAMS] for start in range(0, len(listed), BEAMS)]
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
@@ -62,7 +23,8 @@ def test_lists_are_those_of_generate_with_a_prefix_function(seed, penalty):
     model, texts = tiny_model(seed), prompts(6)
     trie = catalogue_trie(titles(), model.tokenizer)
     items, _ = rank_items(model, trie, texts, BeamOptions(BEAMS, penalty), batch_size=4)
-    assert [[titles()[item] for item in row] for row in items] == generated(model, texts, penalty)
+    expected = generate(model, texts, model.tokenizer.completions(titles()), penalty)
+    assert [[titles()[item] for item in row] for row in items] == expected
 
 
 def log_probability(model: LanguageModel, prompt: str, completion: str) -> float:

@@ -100,11 +100,7 @@ class OpenAIService:
         Raises:
             InputError: there is no key.
         """
-        problem = OpenAIEmbeddings.missing_key(self.embedding)
-        if problem:
-            raise InputError(
-                f"openai {self.source.model}: texts are not in the cache, and {problem}"
-            )
+        OpenAIEmbeddings.check_key(self.embedding)
         from openai import OpenAI
 
         return OpenAI(

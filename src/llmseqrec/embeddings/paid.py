@@ -11,6 +11,7 @@ import numpy as np
 
 from llmseqrec.config import Embedding, Services
 from llmseqrec.embeddings.base import FloatArray
+from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
 from llmseqrec.services.cache import Source
 from llmseqrec.services.purchase import EmbeddingService, Purchase
@@ -59,6 +60,20 @@ class PaidEmbeddings(ABC):
     @abstractmethod
     def missing_key(cls, embedding: Embedding) -> str | None:
         """Which key the environment lacks, or None."""
+
+    @classmethod
+    def check_key(cls, embedding: Embedding) -> None:
+        """Stop a job that has texts to buy and nothing to be let in with.
+
+        Raises:
+            InputError: the environment lacks the key.
+        """
+        problem = cls.missing_key(embedding)
+        if problem:
+            source = cls.source_of(embedding)
+            raise InputError(
+                f"{source.provider} {source.model}: texts are not in the cache, and {problem}"
+            )
 
     @abstractmethod
     def service(self) -> EmbeddingService:

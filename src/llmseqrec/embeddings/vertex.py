@@ -103,11 +103,7 @@ class VertexService:
         Raises:
             InputError: project or credentials are missing.
         """
-        problem = VertexEmbeddings.missing_key(self.embedding)
-        if problem:
-            raise InputError(
-                f"vertex {self.source.model}: texts are not in the cache, and {problem}"
-            )
+        VertexEmbeddings.check_key(self.embedding)
         from google.api_core.client_options import ClientOptions
         from google.auth.exceptions import GoogleAuthError
         from google.cloud.aiplatform_v1 import PredictionServiceClient

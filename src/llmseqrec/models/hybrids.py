@@ -27,6 +27,7 @@ from llmseqrec.models.combined_parameters import (
     PopularityHybridParameters,
     SequentialHybridParameters,
 )
+from llmseqrec.models.pooling import unit_rows
 from llmseqrec.sessions import IntArray, Sessions
 
 Doubles = NDArray[np.float64]
@@ -131,10 +132,7 @@ class PopularityHybrid(Combined[PopularityHybridParameters]):
     def _unit_vectors(self) -> Doubles:
         if self.catalogue.vectors is None:
             raise InputError("diversity_quantiles: need item vectors; name an embedding in the run")
-        vectors = np.asarray(self.catalogue.vectors, dtype=np.float64)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Doubles = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-        return unit
+        return unit_rows(np.asarray(self.catalogue.vectors, dtype=np.float64))
 
     def _distinct(self, items: IntArray, keep: Marks, limit: float) -> Marks:
         """Of the kept places of each list, those less similar than `limit` to all kept before."""

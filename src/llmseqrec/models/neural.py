@@ -66,24 +66,23 @@ class NeuralRecommender(Recommender[N]):
         """Train until validation NDCG@20 stops improving; with `refit` once more, on everything."""
         p = self.parameters
         if p.refit and p.patience is None:
-            whole = train if valid is None else with_targets(train, valid)
-            self.history = self._refit(whole, p.max_epochs)
+            self.history = self._refit(train, valid, p.max_epochs)
             return
         part, asked = (train, valid) if valid else hold_out(train, self.setting.rng)
         self.vocabulary = Vocabulary.of(train, self.catalogue.n_items)
         self.history = self._train(part, asked, self._options)
         if p.refit:
-            whole = train if valid is None else with_targets(train, valid)
             values = [row["validation"] for row in self.history]
-            self._refit(whole, 1 + int(np.nanargmax(values)))
+            self._refit(train, valid, 1 + int(np.nanargmax(values)))
 
     @property
     def _options(self) -> TrainerOptions:
         p = self.parameters
         return TrainerOptions(p.max_epochs, p.patience, p.fidelity == "reference", p.averaging)
 
-    def _refit(self, whole: Sessions, epochs: int) -> list[dict[str, float]]:
+    def _refit(self, train: Sessions, valid: Prompts | None, epochs: int) -> list[dict[str, float]]:
         """Train anew for a number of epochs with nothing withheld."""
+        whole = train if valid is None else with_targets(train, valid)
         log.info("refit: %d epochs on all %d training sessions", epochs, len(whole))
         self.vocabulary = Vocabulary.of(whole, self.catalogue.n_items)
         options = replace(self._options, max_epochs=epochs, patience=None)

@@ -1,6 +1,7 @@
 """One vector a session: weighted means of item vectors (study, Table 1)."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from llmseqrec.sessions import Sessions
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
+Floats = TypeVar("Floats", FloatArray, DoubleArray)
 _FLOOR = 1e-5  # linear decays never reach zero (study code)
 
 
@@ -29,6 +31,13 @@ _DECAYS: dict[SimilarityDecay, Callable[[DoubleArray, DoubleArray], DoubleArray]
     "harmonic": lambda age, length: 1 / age,
     "harmonic_squared": lambda age, length: 1 / age**2,
 }
+
+
+def unit_rows(vectors: Floats) -> Floats:
+    """Rows of length one, in the precision given; zero rows stay zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    return unit
 
 
 def decay_weights(sessions: Sessions, decay: SimilarityDecay | None) -> DoubleArray:

@@ -18,7 +18,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.evaluation.ranking import dot_scores, rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.parameters import LLMSeqSimParameters
-from llmseqrec.models.pooling import last_vectors, mean_vectors
+from llmseqrec.models.pooling import last_vectors, mean_vectors, unit_rows
 from llmseqrec.sessions import IntArray, Prompts, Sessions
 
 
@@ -81,7 +81,7 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
     def _table(self) -> FloatArray:
         """(n_items, dim or dim + 1) rows whose product with a query ranks by the similarity."""
         if self.parameters.similarity == "cosine":
-            return _unit(self._vectors)
+            return unit_rows(self._vectors)
         if self.parameters.similarity == "euclidean":
             # |q - v|^2 = |q|^2 - 2 (q.v - |v|^2 / 2), so one more column does it.
             half = np.square(self._vectors).sum(axis=1, keepdims=True) / 2
@@ -91,7 +91,7 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
     def _queries(self, pooled: FloatArray) -> FloatArray:
         """Session vectors to go with `_table`."""
         if self.parameters.similarity == "cosine":
-            return _unit(pooled)
+            return unit_rows(pooled)
         if self.parameters.similarity == "euclidean":
             return np.hstack([pooled, np.ones((len(pooled), 1), dtype=pooled.dtype)])
         return pooled
@@ -112,13 +112,6 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
             texts = (self.catalogue.texts[item] for item in prompts.items[start:stop][::step])
             joined.append(self.parameters.text_separator.join(text for text in texts if text))
         return self._encode(joined)
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    """Rows of length one; zero rows stay zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: FloatArray = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-    return unit
 
 
 def _euclidean_similarity(pooled: FloatArray, vectors: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.models.base import FloatArray
 from llmseqrec.models.neighbours import Doubles, Matrix, decay_weights, with_data
 from llmseqrec.models.parameters import SessionPooling, SKNNEmbParameters
-from llmseqrec.models.pooling import last_vectors, weighted_means
+from llmseqrec.models.pooling import last_vectors, unit_rows, weighted_means
 from llmseqrec.models.sknn import SKNN
 from llmseqrec.sessions import Sessions
 
@@ -76,9 +76,7 @@ class SKNNEmb(SKNN):
             pooled = weighted_means(sessions, vectors, weights)
         if self.parameters.similarity == "dot":
             return pooled
-        lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
-        unit: FloatArray = np.divide(pooled, lengths, out=np.zeros_like(pooled), where=lengths > 0)
-        return unit
+        return unit_rows(pooled)
 
     @property
     def _vectors(self) -> FloatArray:

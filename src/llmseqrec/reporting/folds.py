@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from llmseqrec.reporting.cells import Column, Layout
-from llmseqrec.reporting.layouts import DECIMALS
+from llmseqrec.reporting.layouts import by_importance, metric_column
 from llmseqrec.reporting.leaderboard import Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metric_order, metrics_in
 
@@ -35,15 +35,13 @@ def build_folds(runs: Mapping[str, Mapping[str, PerSeed]]) -> pd.DataFrame:
 def folds_layout(frame: pd.DataFrame, label: Label) -> Layout:
     """NDCG and HR at the largest cut-off, NDCG of every fold, then the other metrics."""
     metrics = metrics_in(frame)
-    leading = [headline(metrics), headline(metrics, "hr")]
-    others = [metric for metric in metrics if metric not in leading]
-    others.sort(key=lambda metric: -int(metric.split("@")[1]))
+    leading, others = by_importance(metrics)
     parts = frame.columns.difference(["model", "folds", *metrics])
     columns = [
         Column("model", "Model"),
-        *(_metric_column(metric) for metric in leading),
+        *(metric_column(metric) for metric in leading),
         *(Column(str(part), f"{metric_header(leading[0])}, {part}", 4) for part in parts),
-        *(_metric_column(metric) for metric in others),
+        *(metric_column(metric) for metric in others),
         Column("folds", "Folds", 0),
     ]
     caption = (
@@ -51,11 +49,6 @@ def folds_layout(frame: pd.DataFrame, label: Label) -> Layout:
         "part in it. Best value of a column in bold, runner-up underlined."
     )
     return Layout(f"Validation folds: {label.title}", caption, columns)
-
-
-def _metric_column(metric: str) -> Column:
-    decimals = DECIMALS[metric.split("@")[0]]
-    return Column(metric, metric_header(metric), decimals, ranked=True)
 
 
 def _row(display: str, folds: Mapping[str, PerSeed]) -> dict[str, object]:

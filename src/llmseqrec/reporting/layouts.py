@@ -46,16 +46,20 @@ COMPARISON = (
 def leaderboard_layout(frame: pd.DataFrame, label: Label) -> Layout:
     """NDCG and HR at the largest cut-off with their interval, mean over ties and published value,
     then the other metrics, largest cut-off first."""
-    metrics = metrics_in(frame)
-    leading = [headline(metrics), headline(metrics, "hr")]
+    leading, others = by_importance(metrics_in(frame))
     columns = [Column("rank", "#", 0), Column("model", "Model")]
     for metric in leading:
         columns += [column for column in _leading_columns(metric) if column.name in frame]
-    others = [metric for metric in metrics if metric not in leading]
-    others.sort(key=lambda metric: -int(metric.split("@")[1]))
-    columns += [_metric_column(metric) for metric in others]
+    columns += [metric_column(metric) for metric in others]
     caption = f"{label.details[0].upper()}{label.details[1:]}. {_how_to_read(frame)}"
     return Layout(f"Leaderboard: {label.title}", caption, columns, note="note")
+
+
+def by_importance(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
+    """NDCG and HR at the largest cut-off; the other metrics, largest cut-off first."""
+    leading = [headline(metrics), headline(metrics, "hr")]
+    others = [metric for metric in metrics if metric not in leading]
+    return leading, sorted(others, key=lambda metric: -int(metric.split("@")[1]))
 
 
 def statistics_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
@@ -116,7 +120,8 @@ def _how_to_read(frame: pd.DataFrame) -> str:
     )
 
 
-def _metric_column(metric: str) -> Column:
+def metric_column(metric: str) -> Column:
+    """A metric with its spread, where the frame has one; the best values are marked."""
     return Column(
         metric,
         metric_header(metric),
@@ -130,7 +135,7 @@ def _leading_columns(metric: str) -> list[Column]:
     header = metric_header(metric)
     interval = (f"{metric}_ci_low", f"{metric}_ci_high")
     return [
-        replace(_metric_column(metric), interval=interval),
+        replace(metric_column(metric), interval=interval),
         Column(f"{metric}_best_seed", "Best seed", 4),
         Column(f"{metric}_ties_mean", f"{header} over ties", 4, spread=f"{metric}_ties_sd"),
         Column(f"{metric}_published", "Published", 3),
