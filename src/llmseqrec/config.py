@@ -22,6 +22,14 @@ from pydantic import (
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_llm import LanguageModelSettings as LanguageModelSettings
+from llmseqrec.config_llm import LocalModelSettings as LocalModelSettings
+from llmseqrec.config_llm import LoraSettings as LoraSettings
+from llmseqrec.config_llm import ModelSettings as ModelSettings
+from llmseqrec.config_llm import OpenAIModelSettings as OpenAIModelSettings
+from llmseqrec.config_llm import SmallModelSettings as SmallModelSettings
+from llmseqrec.config_llm import TrainedHere as TrainedHere
+from llmseqrec.config_llm import VertexModelSettings as VertexModelSettings
 from llmseqrec.config_reductions import Reduction as Reduction
 from llmseqrec.config_reductions import ReductionStep as ReductionStep
 from llmseqrec.config_runs import Embedding as Embedding
@@ -167,6 +175,7 @@ class Config(Strict):
     datasets: dict[Name, Dataset]
     embeddings: dict[Name, Embedding] = Field(default_factory=dict)
     reductions: dict[Name, Reduction] = Field(default_factory=dict)
+    language_models: dict[Name, LanguageModelSettings] = Field(default_factory=dict)
     runs: dict[Name, Run]
     experiments: list[Experiment] = Field(min_length=1)
     only: list[Name] = Field(

@@ -19,13 +19,18 @@ from llmseqrec.config import (
     Embedding,
     Experiment,
     LeaveOneOut,
+    LocalModelSettings,
+    LoraSettings,
+    OpenAIModelSettings,
     RawFile,
     Reduction,
     ReductionStep,
     Run,
     Sample,
     Services,
+    SmallModelSettings,
     Temporal,
+    VertexModelSettings,
 )
 from llmseqrec.contracts import write_text
 from llmseqrec.registry import MODELS, parameters_class
@@ -42,6 +47,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "embeddings.{name}": Embedding,
     "reductions.{name}": Reduction,
     "reductions.{name}.steps[]": ReductionStep,
+    "language_models.{name}, small": SmallModelSettings,
+    "language_models.{name}, local": LocalModelSettings,
+    "language_models.{name}.lora": LoraSettings,
+    "language_models.{name}, openai": OpenAIModelSettings,
+    "language_models.{name}, vertex": VertexModelSettings,
     "runs.{name}": Run,
     "experiments[]": Experiment,
     "services": Services,
@@ -49,6 +59,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 MODULES = (
     "llmseqrec.config.",
     "llmseqrec.config_runs.",
+    "llmseqrec.config_llm.",
     "llmseqrec.config_reductions.",
     "llmseqrec.config_services.",
 )
@@ -120,7 +131,8 @@ def _without_annotations(text: str) -> str:
 def _annotated_name(inner: str) -> str:
     if inner.startswith("int"):
         return "int"
-    return "split" if "Temporal" in inner else "name"
+    unions = {"Temporal": "split", "ModelSettings": "language model"}
+    return next((name for part, name in unions.items() if part in inner), "name")
 
 
 def _default(field: FieldInfo) -> str:

@@ -22,6 +22,7 @@ BY_VALUE = frozenset(
     {
         "llmseqrec.config",
         "llmseqrec.registry",
+        "llmseqrec.llm.parameters",
         "llmseqrec.models.parameters",
         "llmseqrec.models.combined_parameters",
     }

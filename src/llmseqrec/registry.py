@@ -111,6 +111,13 @@ EMBEDDING_PROVIDERS: dict[str, str] = {
     "vertex": "llmseqrec.embeddings.vertex:VertexEmbeddings",
 }
 
+LLM_PROVIDERS: dict[str, str] = {
+    "small": "llmseqrec.llm.providers.small:SmallProvider",
+    "local": "llmseqrec.llm.providers.local:LocalProvider",
+    "openai": "llmseqrec.llm.providers.openai:OpenAIProvider",
+    "vertex": "llmseqrec.llm.providers.vertex:VertexProvider",
+}
+
 # Providers that compute elsewhere: the texts are sent to them.
 UPLOADING = frozenset({"openai", "vertex"})
 

@@ -1,0 +1,135 @@
+"""The section on language models; to be imported from `llmseqrec.config`.
+
+One class a provider. What does not decide an answer is left out of what is dumped (`exclude`), so
+that another way to the same model reruns nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from llmseqrec.config_base import Strict
+
+
+class ModelSettings(Strict):
+    """What the settings of all providers have."""
+
+    # Whether answers can be held to the catalogue, which takes the model's probabilities.
+    constrains: ClassVar[bool] = False
+    # Whether an untrained answer means anything.
+    has_base: ClassVar[bool] = True
+
+
+class TrainedHere(ModelSettings):
+    """How a model of this machine is trained and asked."""
+
+    constrains: ClassVar[bool] = True
+
+    epochs: PositiveInt = Field(5, description="Passes over the training prompts at most.")
+    most_steps: PositiveInt | None = Field(None, description="Steps at most; null: no limit.")
+    batch_tokens: PositiveInt = Field(4096, description="Tokens of a batch, padding included.")
+    learning_rate: PositiveFloat = Field(
+        1e-4, description="At its height; it falls along a cosine to nothing."
+    )
+    warmup_steps: int = Field(100, ge=0, description="Steps in which the rate rises.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled, on matrices only.")
+    clipnorm: PositiveFloat = Field(1.0, description="Largest norm of all gradients together.")
+    checkpoint_steps: PositiveInt = Field(
+        200, description="Steps between looks at the validation loss, and checkpoints."
+    )
+    patience: PositiveInt | None = Field(
+        None, description="Looks without a lower validation loss after which to stop; null: never."
+    )
+    whole_text: bool = Field(
+        False, description="The prompt's tokens are learned too, as in TALLRec, not the answer's."
+    )
+    bfloat16: bool = Field(
+        True, description="Products of training in bfloat16, where the device multiplies it."
+    )
+    batch_prompts: PositiveInt = Field(16, description="Prompts asked at a time.")
+
+
+class SmallModelSettings(TrainedHere):
+    """A Llama of our own, from scratch on the texts of the training prompts; 5 million weights.
+
+    It knows nothing else: an untrained one is never asked.
+    """
+
+    has_base: ClassVar[bool] = False
+
+    provider: Literal["small"]
+    learning_rate: PositiveFloat = Field(1e-3, description="At its height.")
+    vocabulary: int = Field(8192, ge=258, description="Tokens of its byte-level BPE at most.")
+    dim: PositiveInt = Field(256, description="Width of the states.")
+    layers: PositiveInt = 4
+    heads: PositiveInt = Field(4, description="Of attention, for queries.")
+    key_heads: PositiveInt = Field(2, description="Of attention, for keys and values.")
+    inner: PositiveInt = Field(688, description="Width inside the feed-forward layers.")
+    context: PositiveInt = Field(1024, description="Tokens of prompt and answer at most.")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> SmallModelSettings:
+        if self.dim % (2 * self.heads) or self.heads % self.key_heads:
+            raise ValueError(
+                f"heads: {self.heads} heads of even width must divide dim {self.dim}, and"
+                f" key_heads {self.key_heads} the heads"
+            )
+        return self
+
+
+class LoraSettings(Strict):
+    """A low-rank adapter; the defaults are those of the study's Llama row (§7.1.7)."""
+
+    rank: PositiveInt = Field(8, description="Of the matrices that are learned.")
+    alpha: PositiveInt = Field(32, description="Their product counts alpha / rank times.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Of their input, in training.")
+    targets: list[str] = Field(["q_proj", "v_proj"], description="Layers that get one.")
+    gradient_checkpointing: bool = Field(
+        False, description="Less memory, more time: states are computed anew."
+    )
+
+
+class LocalModelSettings(TrainedHere):
+    """Any causal language model of transformers, in a folder or of the hub."""
+
+    provider: Literal["local"]
+    model: str = Field(description="A folder, or a name on the hub.")
+    revision: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="The commit; needed for the hub."
+    )
+    allow_download: bool = Field(False, exclude=True, description="Fetch weights of the hub.")
+    lora: LoraSettings | None = Field(
+        default_factory=LoraSettings, description="null: all weights are trained."
+    )
+    bits: Literal[4, 8] | None = Field(
+        None, description="Keep the weights in 4 or 8 bits, by bitsandbytes, on a GPU."
+    )
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="Of the weights.")
+
+    @model_validator(mode="after")
+    def _trainable(self) -> LocalModelSettings:
+        if self.bits and self.lora is None:
+            raise ValueError(f"bits: weights of {self.bits} bits cannot be trained; they need lora")
+        return self
+
+
+class OpenAIModelSettings(ModelSettings):
+    """A model of OpenAI, or of a server that speaks its language."""
+
+    provider: Literal["openai"]
+    model: str
+
+
+class VertexModelSettings(ModelSettings):
+    """A model of Google's Vertex AI."""
+
+    provider: Literal["vertex"]
+    model: str
+
+
+LanguageModelSettings = Annotated[
+    SmallModelSettings | LocalModelSettings | OpenAIModelSettings | VertexModelSettings,
+    Field(discriminator="provider"),
+]
