@@ -10,7 +10,8 @@ from llmseqrec.embeddings.openai import OpenAIService, answer_of
 from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
 from llmseqrec.services.division import divide
-from llmseqrec.services.openai_batch import Batches, Spent
+from llmseqrec.services.openai_batch import Batches
+from llmseqrec.services.payment import Spent
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError
 from llmseqrec.services.purchase import store

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -21,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
+from llmseqrec.services import claims
+from llmseqrec.services.claims import ClaimedRows, chunks, marks
 from llmseqrec.services.database import Database, JournalMode
-from llmseqrec.services.owners import may_live, own_name
 
 FloatArray = NDArray[np.float32]
 KEY_VERSION = 1  # to be raised when the key's content changes
@@ -31,10 +31,8 @@ SCHEMA = (
         key BLOB PRIMARY KEY, source TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL,
         tokens REAL, usd REAL, created REAL NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS vectors_by_source ON vectors (source)",
-    "CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY, owner TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, seen REAL NOT NULL)",
+    *claims.SCHEMA,
 )
-_AT_ONCE = 500  # keys in one statement
 STORED = np.dtype("<f4")
 
 
@@ -105,6 +103,7 @@ class VectorCache:
 
     def __init__(self, path: Path, journal_mode: JournalMode = "delete") -> None:
         self.database = Database(path, SCHEMA, journal_mode=journal_mode)
+        self.rows = ClaimedRows(self.database, "vectors")
 
     def count(self, source: Source) -> int:
         """Vectors of a source; 0 where there is no cache."""
@@ -126,11 +125,8 @@ class VectorCache:
     def missing(self, source: Source, texts: Iterable[str]) -> list[str]:
         """The distinct texts that have no vector, in the order of their first appearance."""
         wanted = {source.key(text): text for text in texts}
-        if self.database.path.is_file():
-            with self.database.reading() as connection:
-                for key in _present(connection, "vectors", wanted):
-                    del wanted[key]
-        return list(wanted.values())
+        present = self.rows.present(wanted)
+        return [text for key, text in wanted.items() if key not in present]
 
     def claim(self, source: Source, texts: Iterable[str]) -> list[str]:
         """The texts that have no vector and that no other living process is about to buy.
@@ -138,30 +134,16 @@ class VectorCache:
         From now on they are this process's to buy, until they are added or released.
         """
         wanted = {source.key(text): text for text in texts}
-        me = own_name()
-        with self.database.writing() as connection:
-            _sign_of_life(connection, me)
-            _drop_dead_owners(connection)
-            taken = _present(connection, "vectors", wanted)
-            for keys in _chunks(wanted):
-                query = f"SELECT key FROM claims WHERE owner <> ? AND key IN ({_marks(keys)})"
-                taken |= {row[0] for row in connection.execute(query, [me, *keys])}
-            mine = {key: text for key, text in wanted.items() if key not in taken}
-            connection.executemany(
-                "INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, me) for key in mine]
-            )
-        return list(mine.values())
+        mine = self.rows.claim(wanted)
+        return [text for key, text in wanted.items() if key in mine]
 
     def touch(self) -> None:
         """Give a sign of life, which keeps the claims where other machines look at them."""
-        with self.database.writing() as connection:
-            _sign_of_life(connection, own_name())
+        self.rows.touch()
 
     def release(self) -> None:
         """Give up whatever this process has claimed."""
-        with self.database.writing() as connection:
-            connection.execute("DELETE FROM claims WHERE owner = ?", [own_name()])
-            connection.execute("DELETE FROM owners WHERE owner = ?", [own_name()])
+        self.rows.release()
 
     def add(self, source: Source, bought: Mapping[str, Paid]) -> None:
         """Commit the vectors of one request; the first vector of a text stays."""
@@ -182,8 +164,7 @@ class VectorCache:
             connection.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?, ?)", rows
             )
-            connection.executemany("DELETE FROM claims WHERE key = ?", [row[:1] for row in rows])
-            _sign_of_life(connection, own_name())
+            self.rows.added(connection, [row[0] for row in rows])
 
     def read(self, source: Source, texts: Sequence[str]) -> FloatArray:
         """The vectors of texts, (n_texts, dim).
@@ -220,8 +201,8 @@ class VectorCache:
         keys = {source.key(text): None for text in texts}
         known: list[tuple[float | None, float | None]] = []
         with self.database.reading() as connection:
-            for chunk in _chunks(keys):
-                query = f"SELECT tokens, usd FROM vectors WHERE key IN ({_marks(chunk)})"
+            for chunk in chunks(keys):
+                query = f"SELECT tokens, usd FROM vectors WHERE key IN ({marks(chunk)})"
                 known += connection.execute(query, chunk).fetchall()
         prices = [usd for _, usd in known if usd is not None]
         tokens = sum(tokens for tokens, _ in known if tokens is not None)
@@ -230,39 +211,9 @@ class VectorCache:
 
 
 def _blobs(connection: Connection, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    for chunk in _chunks(keys):
-        query = f"SELECT key, vector FROM vectors WHERE key IN ({_marks(chunk)})"
+    for chunk in chunks(keys):
+        query = f"SELECT key, vector FROM vectors WHERE key IN ({marks(chunk)})"
         yield from connection.execute(query, chunk)
-
-
-def _present(connection: Connection, table: str, keys: Iterable[bytes]) -> set[bytes]:
-    found: set[bytes] = set()
-    for chunk in _chunks(keys):
-        query = f"SELECT key FROM {table} WHERE key IN ({_marks(chunk)})"
-        found |= {row[0] for row in connection.execute(query, chunk)}
-    return found
-
-
-def _chunks(keys: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:
-    pending = iter(keys)
-    while chunk := tuple(islice(pending, _AT_ONCE)):
-        yield chunk
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
-
-
-def _sign_of_life(connection: Connection, owner: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", [owner, time.time()])
-
-
-def _drop_dead_owners(connection: Connection) -> None:
-    """Claims of a process that is gone are anybody's again."""
-    for owner, seen in connection.execute("SELECT owner, seen FROM owners").fetchall():
-        if not may_live(owner, seen):
-            connection.execute("DELETE FROM claims WHERE owner = ?", [owner])
-            connection.execute("DELETE FROM owners WHERE owner = ?", [owner])
 
 
 def _blob(vector: FloatArray) -> bytes:

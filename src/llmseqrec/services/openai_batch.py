@@ -25,19 +25,12 @@ from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
 from llmseqrec.services.ledger import BATCH, Demand
 from llmseqrec.services.openai_client import OpenAIClient
+from llmseqrec.services.payment import Spent, total
 from llmseqrec.services.problems import ServiceError, with_retries
 
 NAME = "llmseqrec"  # the key of a submission's name in its metadata
 ENDED = {"completed", "failed", "expired", "cancelled"}
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Tokens, and their price or None where it is unknown."""
-
-    tokens: float
-    usd: float | None
 
 
 class Buyer(Protocol):
@@ -194,7 +187,7 @@ class Batches:
         ledger = self.access.ledger
         if ledger.entry_of(submission.owner) is not None:
             return
-        bound = _sum([self.buyer.bound(request) for request in submission.requests])
+        bound = total([self.buyer.bound(request) for request in submission.requests])
         demand = Demand("openai", self.buyer.model, bound.tokens, bound.usd)
         try:
             ledger.reserve(demand, submission.owner)
@@ -245,9 +238,9 @@ class Batches:
                 spent[number] = self.buyer.take(submission.requests[number], _body(line))
             except ServiceError as problem:
                 problems.append(str(problem))
-        entry, total = self.access.ledger.entry_of(submission.owner), _sum(list(spent.values()))
+        entry, paid = self.access.ledger.entry_of(submission.owner), total(list(spent.values()))
         if entry is not None:
-            self.access.ledger.settle(entry, total.tokens, total.usd)
+            self.access.ledger.settle(entry, paid.tokens, paid.usd)
         self._path(submission).unlink()
         failed = len(submission.requests) - len(spent)
         why = [*problems, *_errors(batch), str(batch.status)]
@@ -279,13 +272,6 @@ class Batches:
             return [_parsed(line) for line in text.splitlines() if line.strip()]
 
         return self.client.tried(read)
-
-
-def _sum(parts: Sequence[Spent]) -> Spent:
-    """Of all tokens, and of all prices where each is known."""
-    prices = [part.usd for part in parts if part.usd is not None]
-    total = sum(prices) if len(prices) == len(parts) else None
-    return Spent(sum(part.tokens for part in parts), total)
 
 
 def _body(line: Any) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from threading import Event
 from typing import Protocol
 
 from llmseqrec.errors import InputError
@@ -16,8 +14,10 @@ from llmseqrec.services.answers import Answer, checked_vectors
 from llmseqrec.services.cache import Paid, Source
 from llmseqrec.services.division import Limits, divide
 from llmseqrec.services.ledger import Demand
+from llmseqrec.services.payment import Spent, pay
+from llmseqrec.services.pool import Effort, Pace, side_by_side
 from llmseqrec.services.prices import usd
-from llmseqrec.services.problems import ServiceError, with_retries
+from llmseqrec.services.problems import ServiceError
 from llmseqrec.services.tokens import token_bound
 
 _LOG = logging.getLogger(__name__)
@@ -103,67 +103,32 @@ class Purchase:
             time.sleep(_POLL)
 
     def _buy(self, texts: Sequence[str]) -> None:
-        """Send requests side by side; after a problem those in flight are awaited, no others."""
-        requests = list(divide(texts, self.service.limits))
-        stopped = Event()
-        with ThreadPoolExecutor(self.access.services.concurrency) as pool:
-            pending = [pool.submit(self._buy_request, request, stopped) for request in requests]
-            try:
-                self._await(pending, len(texts))
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-
-    def _await(self, pending: Sequence[Future[int]], texts: int) -> None:
-        done = 0
-        for future in as_completed(pending):
-            try:
-                done += future.result()
-            except ServiceError as problem:
-                where = f"{self.service.source.provider} {self.service.source.model}"
-                raise InputError(f"{where}: {problem}") from None
-            _LOG.info("%s: %d of %d texts", self.service.source.model, done, texts)
-
-    def _buy_request(self, texts: Sequence[str], stopped: Event) -> int:
-        """One request, tried again where that may help; the number of texts.
-
-        Nothing is sent once another request has failed for good.
-        """
-        tries = 0
-
-        def attempt() -> None:
-            nonlocal tries
-            tries += 1
-            if tries > 1:
-                self.access.cache.touch()
-            if not stopped.is_set():
-                self._attempt(texts)
-
+        """Send requests side by side."""
+        requests, services = list(divide(texts, self.service.limits)), self.access.services
+        cache, source, done = self.access.cache, self.service.source, 0
+        effort = Effort(services.concurrency, services.attempts, Pace(), cache.touch)
         try:
-            with_retries(attempt, self.access.services.attempts)
-        except BaseException:
-            stopped.set()
-            raise
-        return len(texts)
+            for request in side_by_side(requests, self._attempt, effort):
+                done += len(request)
+                _LOG.info("%s: %d of %d texts", source.model, done, len(texts))
+        except ServiceError as problem:
+            raise InputError(f"{source.provider} {source.model}: {problem}") from None
 
     def _attempt(self, texts: Sequence[str]) -> None:
         """Reserve, send, commit, settle."""
-        ledger, source = self.access.ledger, self.service.source
+        source, price = self.service.source, self.usd_per_million
         bound = sum(map(token_bound, texts))
-        entry = ledger.reserve(
-            Demand(source.provider, source.model, bound, usd(bound, self.usd_per_million))
-        )
-        try:
+
+        def ask() -> tuple[Answer, Spent]:
             answer = self.service.request(texts)
-        except BaseException as problem:
-            # Only a refusal is sure not to be billed.
-            billed = not isinstance(problem, ServiceError) or problem.billed
-            (ledger.lose if billed else ledger.release)(entry)
-            raise
-        try:
-            store(self.access, source, texts, answer, self.usd_per_million)
-        finally:
-            ledger.settle(entry, answer.tokens, usd(answer.tokens, self.usd_per_million))
+            return answer, Spent(answer.tokens, usd(answer.tokens, price))
+
+        pay(
+            self.access.ledger,
+            Demand(source.provider, source.model, bound, usd(bound, price)),
+            ask,
+            lambda answer: store(self.access, source, texts, answer, price),
+        )
 
 
 def store(
