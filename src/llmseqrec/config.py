@@ -27,6 +27,7 @@ from llmseqrec.config_llm import LocalModelSettings as LocalModelSettings
 from llmseqrec.config_llm import LoraSettings as LoraSettings
 from llmseqrec.config_llm import ModelSettings as ModelSettings
 from llmseqrec.config_llm import OpenAIModelSettings as OpenAIModelSettings
+from llmseqrec.config_llm import PaidModelSettings as PaidModelSettings
 from llmseqrec.config_llm import SmallModelSettings as SmallModelSettings
 from llmseqrec.config_llm import TrainedHere as TrainedHere
 from llmseqrec.config_llm import VertexModelSettings as VertexModelSettings

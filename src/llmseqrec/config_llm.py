@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from llmseqrec.config_base import Strict
 
@@ -115,18 +115,69 @@ class LocalModelSettings(TrainedHere):
         return self
 
 
-class OpenAIModelSettings(ModelSettings):
+class PaidModelSettings(ModelSettings):
+    """A model that computes elsewhere, for money."""
+
+    model: str = Field(description="The base model.")
+    base_url: str | None = Field(
+        None, description="Another address of the service; openai also reads OPENAI_BASE_URL."
+    )
+    epochs: PositiveInt = Field(1, description="Passes over the training prompts.")
+    learning_rate_multiplier: PositiveFloat | None = Field(None, description="null: the service's.")
+    samples_a_request: PositiveInt = Field(description="Answers that one request asks for at most.")
+    seeded: bool = Field(True, description="Send a seed along; some models take none.")
+    requests_a_minute: PositiveFloat | None = Field(
+        None, exclude=True, description="Requests a minute at most; null: no limit."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_credentials(cls, value: str | None) -> str | None:
+        if value is not None and "@" in value:
+            raise ValueError("an address with a user name or password is not taken")
+        return value
+
+
+class OpenAIModelSettings(PaidModelSettings):
     """A model of OpenAI, or of a server that speaks its language."""
 
     provider: Literal["openai"]
-    model: str
+    epochs: int = Field(1, ge=1, le=50, description="The study's GPT needed one (§7.2.1).")
+    batch_size: int | None = Field(None, ge=1, le=256, description="null: the service's.")
+    samples_a_request: int = Field(20, ge=1, le=128, description="Where the model has `n`; else 1.")
+    completions: bool = Field(
+        False, description="The model continues texts, as babbage-002 does, and has no messages."
+    )
+    length_key: Literal["max_completion_tokens", "max_tokens"] = Field(
+        "max_completion_tokens", description="What the server calls the longest answer."
+    )
+    reasoning_effort: str | None = Field(
+        None, description="none lets models that reason take a temperature."
+    )
+    batch: bool = Field(
+        False,
+        exclude=True,
+        description="Answers by the Batch API: half the price, within a day.",
+    )
 
 
-class VertexModelSettings(ModelSettings):
+class VertexModelSettings(PaidModelSettings):
     """A model of Google's Vertex AI."""
 
     provider: Literal["vertex"]
-    model: str
+    adapter_size: Literal[1, 2, 4, 8, 16, 32] | None = Field(
+        None, description="Rank of the tuned adapter; null: the service's."
+    )
+    samples_a_request: int = Field(1, ge=1, le=8, description="More where the model allows it.")
+    thinking_budget: int | None = Field(None, description="0 keeps a model from thinking aloud.")
+    project: str | None = Field(None, exclude=True, description="null: GOOGLE_CLOUD_PROJECT.")
+    location: str = Field("us-central1", exclude=True, description="Region that tunes and answers.")
+    bucket: str | None = Field(
+        None, exclude=True, description="Of Cloud Storage, for training files; tuning needs one."
+    )
+    storage_url: str = Field(
+        "https://storage.googleapis.com", exclude=True, description="Address of Cloud Storage."
+    )
 
 
 LanguageModelSettings = Annotated[

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from llmseqrec.config import Services
 from llmseqrec.services.cache import VectorCache
+from llmseqrec.services.completions import CompletionCache
 from llmseqrec.services.ledger import Ledger
 from llmseqrec.services.prices import Prices, read_prices
 from llmseqrec.uploads import Permission
@@ -30,6 +31,11 @@ class Access:
     def cache(self) -> VectorCache:
         """The vectors that were paid for."""
         return VectorCache(self.services.cache, self.services.journal_mode)
+
+    @property
+    def completions(self) -> CompletionCache:
+        """The answers that were paid for."""
+        return CompletionCache(self.services.completions, self.services.journal_mode)
 
     @property
     def ledger(self) -> Ledger:

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Protocol
 
 from filelock import FileLock
@@ -23,7 +22,8 @@ from filelock import FileLock
 from llmseqrec.contracts import read_json, write_json
 from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
-from llmseqrec.services.ledger import BATCH, Demand
+from llmseqrec.services.batch_lines import Submission, body_of, errors_of, number_of, parsed
+from llmseqrec.services.ledger import Demand
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent, total
 from llmseqrec.services.problems import ServiceError, with_retries
@@ -70,28 +70,6 @@ class Buyer(Protocol):
     def touch(self) -> None:
         """Give a sign of life while the service works."""
         ...
-
-
-@dataclass(frozen=True)
-class Submission:
-    """One batch, as its state file has it.
-
-    Attributes:
-        name: sent along, so that the service's copy can be found.
-        requests: as the buyer knows them, in the order of the lines of the file.
-        state: `prepared`, then `submitting`, then `submitted`.
-        batch: the service's name of it, once it is submitted.
-    """
-
-    name: str
-    requests: list[Any]
-    state: str = "prepared"
-    batch: str | None = None
-
-    @property
-    def owner(self) -> str:
-        """Who holds its money in the ledger."""
-        return BATCH + self.name
 
 
 @dataclass(frozen=True)
@@ -234,8 +212,8 @@ class Batches:
         problems = []
         for line in self._answers(batch):
             try:
-                number = _number(line, submission)
-                spent[number] = self.buyer.take(submission.requests[number], _body(line))
+                number = number_of(line, submission)
+                spent[number] = self.buyer.take(submission.requests[number], body_of(line))
             except ServiceError as problem:
                 problems.append(str(problem))
         entry, paid = self.access.ledger.entry_of(submission.owner), total(list(spent.values()))
@@ -243,7 +221,7 @@ class Batches:
             self.access.ledger.settle(entry, paid.tokens, paid.usd)
         self._path(submission).unlink()
         failed = len(submission.requests) - len(spent)
-        why = [*problems, *_errors(batch), str(batch.status)]
+        why = [*problems, *errors_of(batch), str(batch.status)]
         return (
             f"{failed} of {len(submission.requests)} requests failed: {why[0]}" if failed else None
         )
@@ -269,41 +247,6 @@ class Batches:
 
         def read() -> list[Any]:
             text = self.client.library.files.content(file).text
-            return [_parsed(line) for line in text.splitlines() if line.strip()]
+            return [parsed(line) for line in text.splitlines() if line.strip()]
 
         return self.client.tried(read)
-
-
-def _body(line: Any) -> Any:
-    """The response of one line.
-
-    Raises:
-        ServiceError: the request failed.
-    """
-    response = getattr(line, "response", None)
-    if response is not None and response.status_code == 200:
-        return response.body
-    error = getattr(line, "error", None) or getattr(getattr(response, "body", None), "error", None)
-    raise ServiceError(getattr(error, "message", None) or "no answer")
-
-
-def _parsed(line: str) -> Any:
-    return json.loads(line, object_hook=lambda found: SimpleNamespace(**found))
-
-
-def _number(line: Any, submission: Submission) -> int:
-    """The request that a line of the output belongs to.
-
-    Raises:
-        ServiceError: there is no such request.
-    """
-    name = str(getattr(line, "custom_id", ""))
-    if not name.isdecimal() or int(name) >= len(submission.requests):
-        raise ServiceError(f"an answer to a request {name!r} that was not sent")
-    return int(name)
-
-
-def _errors(batch: Any) -> list[str]:
-    """What the service says of a batch that it did not take."""
-    found = getattr(batch.errors, "data", None) or []
-    return [str(one.message) for one in found if one.message]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -11,12 +12,29 @@ from pydantic import Field, ValidationError
 from llmseqrec.config_base import Strict, first_problem
 from llmseqrec.errors import InputError
 
+_DATE = re.compile(r"-20\d\d-\d\d-\d\d$")
 
-class Price(Strict):
-    """One model of one provider."""
+
+class Rates(Strict):
+    """What a million tokens cost."""
 
     usd_per_million: float | None = Field(None, ge=0, description="USD for a million input tokens.")
+    output_usd_per_million: float | None = Field(None, ge=0, description="Of answers.")
     batch_usd_per_million: float | None = Field(None, ge=0, description="By the Batch API.")
+    batch_output_usd_per_million: float | None = Field(None, ge=0, description="Answers by it.")
+
+    def of(self, batch: bool) -> tuple[float | None, float | None]:
+        """USD for a million tokens of questions, and of answers."""
+        if batch:
+            return self.batch_usd_per_million, self.batch_output_usd_per_million
+        return self.usd_per_million, self.output_usd_per_million
+
+
+class Price(Rates):
+    """One model of one provider."""
+
+    training_usd_per_million: float | None = Field(None, ge=0, description="An epoch's tokens.")
+    tuned: Rates = Field(Rates(), description="Once it is fine-tuned.")
     retires: date | None = Field(None, description="The first day without the model.")
 
 
@@ -32,16 +50,17 @@ class Prices(Strict):
 
     def usd_per_million(self, provider: str, model: str, batch: bool = False) -> float | None:
         """USD for a million tokens, or None where it is unknown."""
-        price = self._of(provider, model)
-        return price.batch_usd_per_million if batch else price.usd_per_million
+        return self.of(provider, model).of(batch)[0]
 
     def retired(self, provider: str, model: str) -> date | None:
         """The day since which a model is served no more, or None."""
-        day = self._of(provider, model).retires
+        day = self.of(provider, model).retires
         return day if day is not None and day <= date.today() else None
 
-    def _of(self, provider: str, model: str) -> Price:
-        return self.providers.get(provider, {}).get(model, Price())
+    def of(self, provider: str, model: str) -> Price:
+        """All that is known of a model; a dated one has the price of its family."""
+        known = self.providers.get(provider, {})
+        return known.get(model) or known.get(_DATE.sub("", model), Price())
 
 
 def read_prices(path: Path) -> Prices:
