@@ -20,6 +20,7 @@ PROVIDER_DEFAULTS: dict[str, dict[str, Any]] = {
     "sentence_transformers": {"model": "all-MiniLM-L6-v2", "batch_size": 64},
     "openai": {"model": "text-embedding-3-small", "batch_size": 2048},
     "vertex": {"model": "gemini-embedding-001", "batch_size": 250},
+    "hashed_words": {"model": "words", "batch_size": 1},
 }
 # Keys that mean something to some providers only.
 PROVIDER_KEYS: dict[str, set[str]] = {
@@ -32,6 +33,7 @@ PROVIDER_KEYS: dict[str, set[str]] = {
     },
     "openai": {"dimensions", "base_url", "batch"},
     "vertex": {"dimensions", "base_url", "task_type", "project", "location"},
+    "hashed_words": {"dimensions"},
 }
 
 
@@ -70,7 +72,11 @@ class Embedding(Strict):
         description="Local encoder in bfloat16, where the processor multiplies it: about three "
         "times as fast; pooling and vectors stay single precision.",
     )
-    dimensions: int | None = Field(None, ge=1, description="Asked of a service; null: the model's.")
+    dimensions: int | None = Field(
+        None,
+        ge=1,
+        description="Asked of a service, null: the model's; hashed_words: columns, 1024.",
+    )
     base_url: str | None = Field(
         None, description="Another address of the service; openai also reads OPENAI_BASE_URL."
     )

@@ -107,6 +107,7 @@ RAW_FORMATS: dict[str, str] = {
 
 EMBEDDING_PROVIDERS: dict[str, str] = {
     "sentence_transformers": "llmseqrec.embeddings.sentence_transformers:SentenceTransformers",
+    "hashed_words": "llmseqrec.embeddings.hashed_words:HashedWords",
     "openai": "llmseqrec.embeddings.openai:OpenAIEmbeddings",
     "vertex": "llmseqrec.embeddings.vertex:VertexEmbeddings",
 }
