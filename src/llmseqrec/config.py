@@ -36,6 +36,7 @@ from llmseqrec.config_reductions import ReductionStep as ReductionStep
 from llmseqrec.config_runs import Embedding as Embedding
 from llmseqrec.config_runs import Run as Run
 from llmseqrec.config_services import Services as Services
+from llmseqrec.config_similarities import Similarities as Similarities
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS, RAW_FORMATS, UPLOADING
 
@@ -191,6 +192,10 @@ class Config(Strict):
     comparisons: list[tuple[Name, Name]] = Field(
         default_factory=list, description="Pairs of runs to test against each other."
     )
+    similarities: list[Similarities] = Field(
+        default_factory=list,
+        description="Comparisons of item vectors without training, on the validation folds.",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     max_usd: float | None = Field(
         None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
@@ -226,6 +231,8 @@ class Config(Strict):
         for number, pair in enumerate(self.comparisons):
             for name in pair:
                 defined(name, self.runs, f"comparisons[{number}]")
+        for number, asked in enumerate(self.similarities):
+            self._check_similarities(asked, f"similarities[{number}]")
         if max(self.cutoffs) > self.top_k:
             raise ValueError(f"cutoffs: {max(self.cutoffs)} is beyond top_k {self.top_k}")
         return self
@@ -245,6 +252,14 @@ class Config(Strict):
             if MODELS[self.runs[component].model].recommender is None:
                 raise ValueError(f"{where}: {component} is external: it has lists and no scores")
             self._check_components(component, (*above, name))
+
+    def _check_similarities(self, asked: Similarities, where: str) -> None:
+        defined(asked.dataset, self.datasets, f"{where}.dataset")
+        defined(asked.split, self.datasets[asked.dataset].splits, f"{where}.split")
+        for name in asked.embeddings:
+            defined(name, self.embeddings, f"{where}.embeddings")
+        for reduction in asked.reductions:
+            defined(reduction, self.reductions, f"{where}.reductions")
 
     def _check_experiment(self, experiment: Experiment, where: str) -> None:
         defined(experiment.dataset, self.datasets, f"{where}.dataset")

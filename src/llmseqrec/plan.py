@@ -13,6 +13,7 @@ from typing import Any
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import Combinations, with_components
+from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
 from llmseqrec.resolve import (
@@ -66,6 +67,7 @@ class Plan:
             for pair in with_components(config, pairs)
         }
         self.combinations = Combinations(config, self.resolved)
+        self.similarities = SimilarityPlan(config)
         self.not_run = self._unmet_needs()
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
@@ -296,7 +298,7 @@ class Plan:
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
-        return [f"results/tables/{name}" for name in names]
+        return [f"results/tables/{name}" for name in names] + self.similarities.tables
 
     def figure_files(self) -> list[str]:
         """Every file of every figure."""

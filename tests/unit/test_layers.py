@@ -19,6 +19,7 @@ GROUND = {
     "config_reductions",
     "config_runs",
     "config_services",
+    "config_similarities",
     "contracts",
     "device",
     "errors",

@@ -1,3 +1,6 @@
+from llmseqrec.registry import MODELS
+
+
 rule embed_items:
     input:
         catalogue="results/{dataset}/items.parquet",
@@ -72,3 +75,40 @@ use rule reduce_embeddings as reduce_training_embeddings with:
         "logs/benchmark/reduce_embeddings/{dataset}.{split}.{part}.{embedding}.{reduction}.tsv"
     wildcard_constraints:
         reduction=one_of(PLAN.reductions_on("training")),
+
+
+rule compare_similarities:
+    input:
+        unpack(PLAN.similarities.inputs),
+    output:
+        csv="results/tables/similarities.{dataset}.{split}.csv",
+        md="results/tables/similarities.{dataset}.{split}.md",
+        tex="results/tables/similarities.{dataset}.{split}.tex",
+        html=report(
+            "results/tables/similarities.{dataset}.{split}.html",
+            caption="../report/similarities.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"result": "item vectors"},
+        ),
+    log:
+        "logs/compare_similarities/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/compare_similarities/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    envmodules:
+        "llmseqrec/torch",
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        dataset=PLAN.label_params,
+        variants=PLAN.similarities.variants,
+        folds=PLAN.similarities.folds,
+        k=max(CONFIG.cutoffs),
+        seeds=CONFIG.seeds,
+        code=code("compare_similarities", lambda _: MODELS["llm_seq_sim"].recommender),
+    script:
+        "../scripts/compare_similarities.py"

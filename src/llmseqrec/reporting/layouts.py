@@ -55,6 +55,24 @@ def leaderboard_layout(frame: pd.DataFrame, label: Label) -> Layout:
     return Layout(f"Leaderboard: {label.title}", caption, columns, note="note")
 
 
+def similarities_layout(frame: pd.DataFrame, label: Label) -> Layout:
+    """Names of the vectors, NDCG and HR at the cut-off, NDCG of every fold."""
+    ndcg, hr = metrics_in(frame)
+    folds = [str(name) for name in frame.columns if str(name).startswith("fold")]
+    columns = [
+        Column("embedding", "Embedding"),
+        Column("template", "Text"),
+        Column("reduction", "Reduction"),
+        Column("dimensions", "Dimensions", 0),
+        Column("decay", "Decay"),
+        metric_column(ndcg),
+        metric_column(hr),
+        *(Column(fold, f"{metric_header(ndcg)}, {fold}", 4) for fold in folds),
+    ]
+    caption = f"LLMSeqSim without training, means over {len(folds)} folds; no test set has a part."
+    return Layout(f"Item vectors: {label.title}", caption, columns)
+
+
 def by_importance(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
     """NDCG and HR at the largest cut-off; the other metrics, largest cut-off first."""
     leading = [headline(metrics), headline(metrics, "hr")]
