@@ -40,6 +40,17 @@ class OpenAIDouble(Double):
         self.step_faults: dict[str, list[Fault]] = {}
         self.looks = 1  # at a batch before it has ended
         self.spoil: set[int] = set()  # lines of a batch that fail
+        self.omit: set[int] = set()  # lines of a batch that get no answer
+        self.names: dict[str, tuple[str, str]] = {}  # file name and purpose of each file
+        self.models: dict[str, str | None] = dict(MODELS)  # and when they are shut down
+
+    def reply(self, url: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one request of a batch."""
+        assert url == "/v1/embeddings"
+        self.received.update(asked["input"])
+        made = answer(self, asked)
+        self.answered.update(asked["input"])
+        return made
 
 
 def answer(double: Double, asked: dict[str, Any]) -> dict[str, Any]:
@@ -93,14 +104,15 @@ def looked_at(double: OpenAIDouble, batch: dict[str, Any]) -> dict[str, Any]:
     lines = double.files[batch["input_file_id"]].decode().splitlines()
     for number, line in reversed(list(enumerate(lines))):
         asked = json.loads(line)
-        double.received.update(asked["body"]["input"])
+        if number in double.omit:
+            continue
         done = {"id": f"r{number}", "custom_id": asked["custom_id"], "error": None}
         if number in double.spoil:
+            double.received.update(asked["body"].get("input", []))
             body = {"error": {"message": "no such luck", "code": "server_error"}}
             failed.append(done | {"response": {"status_code": 500, "body": body}})
             continue
-        body = answer(double, asked["body"])
-        double.answered.update(asked["body"]["input"])
+        body = double.reply(asked["url"], asked["body"])
         output.append(done | {"response": {"status_code": 200, "body": body}})
     batch["status"] = "completed"
     for name, rows in (("output_file_id", output), ("error_file_id", failed)):
@@ -109,6 +121,20 @@ def looked_at(double: OpenAIDouble, batch: dict[str, Any]) -> dict[str, Any]:
             double.files[batch[name]] = "\n".join(map(json.dumps, rows)).encode()
     Batch.model_validate(batch)
     return batch
+
+
+def file_object(double: OpenAIDouble, name: str) -> dict[str, Any]:
+    """What is told of a file."""
+    filename, purpose = double.names[name]
+    return {
+        "id": name,
+        "bytes": len(double.files[name]),
+        "created_at": 1,
+        "filename": filename,
+        "object": "file",
+        "purpose": purpose,
+        "status": "processed",
+    }
 
 
 class OpenAIHandler(Handler):
@@ -124,12 +150,12 @@ class OpenAIHandler(Handler):
             self.get_batch(path)
             return
         name = path.rpartition("/")[2]
-        if name not in MODELS:
+        if name not in self.double.models:
             self.error(404, "model_not_found", f"The model `{name}` does not exist")
             return
         model = {"id": name, "object": "model", "created": 1, "owned_by": "openai"}
         Model.model_validate(model)
-        self.send_json(model | {"shutdown_date": MODELS[name]})
+        self.send_json(model | {"shutdown_date": self.double.models[name]})
 
     def do_POST(self) -> None:
         body = self.body()
@@ -160,18 +186,12 @@ class OpenAIHandler(Handler):
         parts = [part.strip(b"\r\n") for part in body.split(boundary)]
         head, _, content = next(p for p in parts if b"filename=" in p).partition(b"\r\n\r\n")
         assert b'name="file"' in head
-        assert any(part.endswith(b"\r\n\r\nbatch") for part in parts), "purpose"
+        filename = head.partition(b'filename="')[2].partition(b'"')[0].decode()
+        given = next(p for p in parts if b'name="purpose"' in p)
         name = f"file-{len(self.double.files)}"
         self.double.files[name] = content
-        made = {
-            "id": name,
-            "bytes": len(content),
-            "created_at": 1,
-            "filename": "x.jsonl",
-            "object": "file",
-            "purpose": "batch",
-            "status": "uploaded",
-        }
+        self.double.names[name] = filename, given.rpartition(b"\r\n\r\n")[2].decode()
+        made = file_object(self.double, name)
         FileObject.model_validate(made)
         return made
 

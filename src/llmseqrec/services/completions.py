@@ -140,6 +140,10 @@ class CompletionCache:
         mine = self.rows.claim(wanted)
         return [question for key, question in wanted.items() if key in mine]
 
+    def release(self) -> None:
+        """Give up whatever this process has claimed."""
+        self.rows.release()
+
     def add(self, question: Question, completion: Completion) -> None:
         """Commit the answer to one request; the first one stays."""
         asker = question.asker

@@ -31,7 +31,7 @@ def pay(
     ledger: Ledger,
     demand: Demand,
     ask: Callable[[], tuple[Answer, Spent]],
-    keep: Callable[[Answer], None],
+    keep: Callable[[Answer], object],
 ) -> None:
     """Reserve, send, commit, settle.
 

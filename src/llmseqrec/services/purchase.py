@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from llmseqrec.errors import InputError
@@ -18,10 +18,10 @@ from llmseqrec.services.payment import Spent, pay
 from llmseqrec.services.pool import Effort, Pace, side_by_side
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError
+from llmseqrec.services.shelf import Shelf
 from llmseqrec.services.tokens import token_bound
 
 _LOG = logging.getLogger(__name__)
-_POLL = 0.2  # seconds between looks while another process buys what is missing
 
 
 class EmbeddingService(Protocol):
@@ -84,23 +84,9 @@ class Purchase:
             return
         self.access.permission.check_upload(source.provider)
         self.service.check_model()
-        try:
-            while missing:
-                mine = cache.claim(source, missing)
-                if mine:
-                    self._buy(mine)
-                else:
-                    _LOG.info("%s: another job is buying %d texts", source.model, len(missing))
-                    self._await_others(missing)
-                missing = cache.missing(source, missing)
-        finally:
-            cache.release()
-
-    def _await_others(self, texts: Sequence[str]) -> None:
-        """Return when the first of the texts is bought, or nobody's; one text is a short look."""
-        cache, source, first = self.access.cache, self.service.source, texts[:1]
-        while cache.missing(source, first) and not cache.claim(source, first):
-            time.sleep(_POLL)
+        lacking, mine = partial(cache.missing, source), partial(cache.claim, source)
+        shelf = Shelf(source.model, lacking, mine, cache.release)
+        shelf.fill(missing, self._buy)
 
     def _buy(self, texts: Sequence[str]) -> None:
         """Send requests side by side."""

@@ -1,0 +1,344 @@
+"""Fine-tuning jobs of services: one state file a job, and no job or upload made twice.
+
+A job has a name made of its content: service, base model, settings and the files it trains on. The
+name goes along with what is uploaded and submitted. What became of a request without an answer, or
+of a process that was killed, is found out by asking the service for that name before anything is
+made again; and whoever wants the same content, as several runs do that only ask differently, shares
+the job. The state file is written before each step and after it, and stays when the job is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+from filelock import FileLock
+
+from llmseqrec.contracts import read_json, write_json
+from llmseqrec.errors import InputError
+from llmseqrec.services.access import Access
+from llmseqrec.services.completions import canonical
+from llmseqrec.services.ledger import BATCH, Demand
+from llmseqrec.services.prices import usd
+from llmseqrec.services.problems import ServiceError, with_retries
+from llmseqrec.services.secrets import without_secrets
+
+PREFIX = "llmseqrec"
+_LOG = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a job is made of.
+
+    Attributes:
+        settings: of the training, as they are sent.
+        training: lines of the service's own format.
+        validation: the same, or None.
+    """
+
+    settings: dict[str, Any]
+    training: bytes
+    validation: bytes | None
+
+
+@dataclass(frozen=True)
+class View:
+    """A job as the service tells of it.
+
+    Attributes:
+        job: the service's name of it.
+        status: in one word.
+        ended: whether it will not change any more.
+        model: the fine-tuned model, once there is one.
+        tokens: that were trained and are billed; None where it does not tell.
+        reason: why it did not succeed.
+    """
+
+    job: str
+    status: str
+    ended: bool
+    model: str | None = None
+    tokens: float | None = None
+    reason: str = ""
+
+
+class TuningService(Protocol):
+    """A service that fine-tunes; every method is one request or a few, without trying again."""
+
+    @property
+    def provider(self) -> str:
+        """Its registered name."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """The model that is fine-tuned."""
+        ...
+
+    def check_model(self) -> None:
+        """Ask, at no cost, whether the base model is still served.
+
+        Raises:
+            InputError: it is not, or the key is not accepted.
+        """
+        ...
+
+    def find_file(self, name: str) -> str | None:
+        """The service's name of an uploaded file, or None."""
+        ...
+
+    def send_file(self, name: str, content: bytes) -> str:
+        """Upload a file; the service's name of it."""
+        ...
+
+    def find_job(self, name: str) -> View | None:
+        """A job that runs or has succeeded, or None."""
+        ...
+
+    def create_job(self, name: str, settings: dict[str, Any], files: list[str]) -> View:
+        """Submit a job on a file to train with and, perhaps, one to validate with."""
+        ...
+
+    def look(self, job: str) -> View:
+        """A job as it is now."""
+        ...
+
+    def news(self, job: str) -> list[tuple[str, str]]:
+        """What happened to a job so far: name and text of each event, oldest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job, as its state file has it.
+
+    Attributes:
+        name: made of the content.
+        state: `prepared`, `uploading`, `submitting`, `submitted`, then `succeeded`.
+        files: the service's names of what was uploaded.
+        job: the service's name of the job.
+        model: the fine-tuned model.
+        tokens: that were trained; the bound on them where the service does not tell.
+        usd: what the training did cost, None where the price is unknown.
+    """
+
+    name: str
+    state: Literal["prepared", "uploading", "submitting", "submitted", "succeeded"] = "prepared"
+    files: tuple[str, ...] = ()
+    job: str | None = None
+    model: str | None = None
+    tokens: float | None = None
+    usd: float | None = None
+
+    @property
+    def owner(self) -> str:
+        """Who holds its money in the ledger."""
+        return f"{BATCH}tuning/{self.name}"
+
+
+@dataclass(frozen=True)
+class TuningJob:
+    """One job, from its content to a fine-tuned model.
+
+    Attributes:
+        service: who trains.
+        access: ledger, prices, whose texts.
+        content: what is trained on.
+        epochs: how often; the price is that of an epoch's tokens.
+    """
+
+    service: TuningService
+    access: Access
+    content: Content
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """Of the content: the same for the same."""
+        content, service = self.content, self.service
+        files = [None if one is None else hashlib.sha256(one).hexdigest() for one in self._parts()]
+        told = [1, service.provider, service.endpoint, service.base, content.settings, files]
+        return f"{PREFIX}-{hashlib.sha256(canonical(told).encode()).hexdigest()[:40]}"
+
+    @property
+    def path(self) -> Path:
+        """The state file."""
+        return self.access.services.jobs / f"{self.service.provider}.{self.name}.json"
+
+    def run(self) -> Record:
+        """Train, or take up or over what was begun; waits for the service.
+
+        Raises:
+            InputError: uploads are not allowed, money or quota is used up, the model is gone, or
+                the job failed, was cancelled or takes too long; told in one line.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            record = self._read()
+            if record.state == "succeeded":
+                return record
+            try:
+                return self._wait(self._submitted(record))
+            except ServiceError as problem:
+                raise InputError(f"{self._title}: fine-tuning: {problem}") from None
+
+    @property
+    def bound(self) -> float:
+        """Tokens that are trained at most: one a byte."""
+        return len(self.content.training) * self.epochs
+
+    @property
+    def usd_per_million(self) -> float | None:
+        """Price of an epoch's tokens, None where it is unknown."""
+        price = self.access.prices.of(self.service.provider, self.service.base)
+        return price.training_usd_per_million
+
+    @property
+    def _title(self) -> str:
+        return f"{self.service.provider} {self.service.base}"
+
+    def _parts(self) -> list[bytes | None]:
+        return [self.content.training, self.content.validation]
+
+    def _read(self) -> Record:
+        if not self.path.is_file():
+            return Record(self.name)
+        content = read_json(self.path)
+        return Record(**content | {"files": tuple(content["files"])})
+
+    def _keep(self, record: Record) -> Record:
+        write_json(asdict(record), self.path)
+        return record
+
+    def _submitted(self, record: Record) -> Record:
+        """The record of a job that the service has, made now where it has none."""
+        if record.state == "submitted":
+            return record
+        self.access.permission.check_upload(self.service.provider)
+        self.service.check_model()
+        self._reserve(record)
+        if record.state != "submitting":
+            record = self._uploaded(self._keep(replace(record, state="uploading")))
+            record = self._keep(replace(record, state="submitting"))
+        service, settings, files = self.service, self.content.settings, list(record.files)
+        view = self._made(
+            record,
+            lambda: (
+                service.find_job(record.name) or service.create_job(record.name, settings, files)
+            ),
+        )
+        _LOG.info("%s: job %s submitted", self._title, view.job)
+        return self._keep(replace(record, state="submitted", job=view.job))
+
+    def _uploaded(self, record: Record) -> Record:
+        """The record with the names of its files, each sent where the service lacks it."""
+        service = self.service
+        for content in self._parts()[len(record.files) :]:
+            if content is None:
+                continue
+            name = f"{PREFIX}-{hashlib.sha256(content).hexdigest()[:40]}.jsonl"
+
+            def send(name: str = name, content: bytes = content) -> str:
+                return service.find_file(name) or service.send_file(name, content)
+
+            found = self._made(record, send)
+            record = self._keep(replace(record, files=(*record.files, found)))
+        return record
+
+    def _made(self, record: Record, make: Callable[[], Result]) -> Result:
+        """What a step makes; where it was surely turned down, the job is forgotten."""
+        unsure = False
+
+        def attempt() -> Result:
+            nonlocal unsure
+            try:
+                return make()
+            except ServiceError as problem:
+                unsure |= problem.billed
+                raise
+
+        try:
+            return with_retries(attempt, self.access.services.attempts)
+        except ServiceError:
+            if not unsure:
+                self._forget(record)
+            raise
+
+    def _reserve(self, record: Record) -> None:
+        ledger = self.access.ledger
+        if ledger.entry_of(record.owner) is None:
+            price = usd(self.bound, self.usd_per_million)
+            demand = Demand(self.service.provider, self.service.base, self.bound, price)
+            ledger.reserve(demand, record.owner)
+
+    def _forget(self, record: Record) -> None:
+        """Begin anew next time; nothing is due."""
+        entry = self.access.ledger.entry_of(record.owner)
+        if entry is not None:
+            self.access.ledger.release(entry)
+        self.path.unlink(missing_ok=True)
+
+    def _wait(self, record: Record) -> Record:
+        """Poll until the job has ended, and settle."""
+        job, services, told = str(record.job), self.access.services, set[str]()
+        give_up = time.monotonic() + services.job_hours * 3600
+        while True:
+            view = with_retries(lambda: self.service.look(job), services.attempts)
+            self._tell(job, told)
+            if view.ended:
+                return self._settled(record, view)
+            if time.monotonic() > give_up:
+                raise InputError(
+                    f"{self._title}: fine-tuning job {job} is {view.status} after"
+                    f" {services.job_hours:g} hours (services.job_hours); run again to wait on"
+                )
+            time.sleep(services.job_poll)
+
+    def _tell(self, job: str, told: set[str]) -> None:
+        """Write the events that are new to the log; they decide nothing, so may be missed."""
+        try:
+            events = self.service.news(job)
+        except ServiceError as problem:
+            _LOG.info("%s: no events: %s", job, problem)
+            return
+        for name, text in events:
+            if name not in told:
+                told.add(name)
+                _LOG.info("%s: %s", job, without_secrets(" ".join(text.split()), []))
+
+    def _settled(self, record: Record, view: View) -> Record:
+        """The record of a job that has succeeded.
+
+        Raises:
+            InputError: it has not.
+        """
+        ledger, entry = self.access.ledger, self.access.ledger.entry_of(record.owner)
+        if view.model is None:
+            if entry is not None:
+                # A job that was stopped may be billed for what it had done.
+                (ledger.release if view.status == "failed" else ledger.lose)(entry)
+            self.path.unlink()
+            told = " ".join(view.reason.split())
+            reason = without_secrets(f": {told}" if told else "", [])
+            raise InputError(
+                f"{self._title}: fine-tuning job {view.job} {view.status}"
+                f"{reason}; run again for a new one"
+            )
+        tokens = self.bound if view.tokens is None else view.tokens
+        price = usd(tokens, self.usd_per_million)
+        if entry is not None:
+            ledger.settle(entry, tokens, price)
+        done = replace(record, state="succeeded", model=view.model, tokens=tokens, usd=price)
+        return self._keep(done)
