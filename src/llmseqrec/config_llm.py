@@ -125,7 +125,7 @@ class PaidModelSettings(ModelSettings):
     epochs: PositiveInt = Field(1, description="Passes over the training prompts.")
     learning_rate_multiplier: PositiveFloat | None = Field(None, description="null: the service's.")
     samples_a_request: PositiveInt = Field(description="Answers that one request asks for at most.")
-    seeded: bool = Field(True, description="Send a seed along; some models take none.")
+    seeded: bool = Field(True, description="Send a seed with questions; some models take none.")
     requests_a_minute: PositiveFloat | None = Field(
         None, exclude=True, description="Requests a minute at most; null: no limit."
     )

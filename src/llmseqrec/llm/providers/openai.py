@@ -88,7 +88,7 @@ class OpenAIProvider(PaidProvider[OpenAIModelSettings]):
         given = {key: value for key, value in chosen.items() if value is not None}
         return {
             "method": {"type": "supervised", "supervised": {"hyperparameters": given}},
-            **({"seed": seed} if own.seeded else {}),
+            "seed": seed,
         }
 
     def body(self, model: str, prompt: Prompt, request: Request) -> dict[str, Any]:
