@@ -56,9 +56,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_cache(cache: argparse.ArgumentParser) -> None:
     """The subcommands of `cache`."""
-    cache.add_argument("--path", type=Path, default=Services().cache, help="%(default)s")
+    known = Services()
+    cache.add_argument("--path", type=Path, default=known.cache, help="%(default)s")
+    cache.add_argument("--completions", type=Path, default=known.completions, help="%(default)s")
     commands = cache.add_subparsers(required=True, metavar="COMMAND", dest="action")
-    commands.add_parser("stats", help="what it holds, by model")
+    commands.add_parser("stats", help="what it holds, and that of answers, by model")
     commands.add_parser("verify", help="check every vector")
     for name, text in (
         ("export", "write vectors, texts and prices into a file to share"),
@@ -99,8 +101,10 @@ def use_cache(options: argparse.Namespace) -> None:
     path = options.path
     choice = cache_files.Choice(getattr(options, "provider", None), getattr(options, "model", None))
     if options.action == "stats":
-        for summary in cache_files.summaries(path):
-            print(cache_files.describe(summary))
+        answers = list(cache_files.answer_lines(options.completions))
+        summaries = [] if answers and not path.is_file() else cache_files.summaries(path)
+        for line in [*map(cache_files.describe, summaries), *answers]:
+            print(line)
     elif options.action == "verify":
         found = cache_files.problems(path)
         for problem in found:

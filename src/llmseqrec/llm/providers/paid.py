@@ -124,7 +124,7 @@ class PaidProvider(LLMProvider[P]):
         name = (
             self.settings.model if model is None else str(read_json(model / "model.json")["model"])
         )
-        parts = [self._parts(name, prompt, request) for prompt in questions]
+        parts = [self.parts(name, prompt, request) for prompt in questions]
         wanted = [question for row in parts for question in row]
         if wanted:
             self.complete(self.asking(name), wanted)
@@ -166,7 +166,7 @@ class PaidProvider(LLMProvider[P]):
         examples = read_examples(path)
         return b"".join(canonical(self.tuning_line(one)).encode() + b"\n" for one in examples)
 
-    def _parts(self, model: str, prompt: Prompt, request: Request) -> list[Question]:
+    def parts(self, model: str, prompt: Prompt, request: Request) -> list[Question]:
         """As many requests as the samples of one prompt take."""
         asker, most = self.asker_of(self.settings), self.settings.samples_a_request
         made = []
