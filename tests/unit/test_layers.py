@@ -153,6 +153,11 @@ def test_parameters_of_prompt_tasks_load_nothing_heavy() -> None:
     assert not HEAVY & loaded_by("from llmseqrec.llm import parameters, tasks, templates")
 
 
+@pytest.mark.parametrize("provider", ["openai", "vertex"])
+def test_planning_a_paid_language_model_loads_nothing_heavy(provider: str) -> None:
+    assert not HEAVY & loaded_by(f"import llmseqrec.llm.providers.{provider}")
+
+
 @pytest.mark.parametrize("module", ["models.base", "models.popularity", "data.splits", "runs"])
 def test_what_every_job_imports_does_not_load_torch(module: str) -> None:
     assert "torch" not in loaded_by(f"import llmseqrec.{module}")

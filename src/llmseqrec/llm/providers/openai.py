@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmseqrec.config import OpenAIModelSettings
 from llmseqrec.llm.prompts import Example, Prompt
 from llmseqrec.llm.providers.base import Request
-from llmseqrec.llm.providers.openai_tuning import OpenAITuning
 from llmseqrec.llm.providers.paid import PaidProvider
 from llmseqrec.services.asking import Asking, Tariff
-from llmseqrec.services.asking_batch import BatchAsking
 from llmseqrec.services.completions import Asker, Completion, Question
 from llmseqrec.services.openai_client import OpenAIClient, endpoint_of, missing_key
 from llmseqrec.services.problems import ServiceError
+
+if TYPE_CHECKING:
+    from llmseqrec.llm.providers.openai_tuning import OpenAITuning
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
 
@@ -49,6 +50,8 @@ class OpenAIProvider(PaidProvider[OpenAIModelSettings]):
 
     def tuning(self, title: str) -> OpenAITuning:
         """The service that fine-tunes."""
+        from llmseqrec.llm.providers.openai_tuning import OpenAITuning
+
         asker = self.asker_of(self.settings)
         return OpenAITuning(asker.endpoint, asker.base, title, lambda: self.client)
 
@@ -65,6 +68,8 @@ class OpenAIProvider(PaidProvider[OpenAIModelSettings]):
         if not self.settings.batch:
             super().complete(asking, questions)
         elif asking.cache.missing(questions):
+            from llmseqrec.services.asking_batch import BatchAsking
+
             BatchAsking(asking, self.client, answer_of).complete(questions)
 
     def tariff(self, model: str, batch: bool = False) -> Tariff:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from llmseqrec.llm.jobs import PREFIX, View
+from llmseqrec.llm.tuning_service import PREFIX, View
 from llmseqrec.services.openai_client import NotFoundError, OpenAIClient
 
 _ENDED = {"succeeded", "failed", "cancelled"}

@@ -1,4 +1,8 @@
-"""What providers share whose models compute elsewhere, for money."""
+"""What providers share whose models compute elsewhere, for money.
+
+Light to import, since planning asks every provider what it needs: what trains and asks is loaded
+when it is used.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,22 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmseqrec.config import PaidModelSettings, Services
-from llmseqrec.contracts import atomic_folder, read_json, write_json
 from llmseqrec.errors import InputError
-from llmseqrec.llm.jobs import Content, Record, TuningJob, TuningService
-from llmseqrec.llm.prompt_files import read_examples
 from llmseqrec.llm.prompts import Example, Prompt, Tokenize
 from llmseqrec.llm.providers.base import LLMProvider, Place, Request, TuningFiles
+from llmseqrec.llm.tuning_service import Content, TuningService
 from llmseqrec.services.access import Access
 from llmseqrec.services.asking import Asking, CompletionService, Tariff
 from llmseqrec.services.completions import Asker, Question, canonical
 from llmseqrec.services.pool import Pace
 from llmseqrec.services.tokens import estimated_tokens
 from llmseqrec.uploads import Permission
+
+if TYPE_CHECKING:
+    from llmseqrec.llm.jobs import Record, TuningJob
 
 P = TypeVar("P", bound=PaidModelSettings)
 _SEEDS = 1000  # requests of one prompt at most, each with a seed of its own
@@ -100,6 +105,8 @@ class PaidProvider(LLMProvider[P]):
 
     def job(self, files: TuningFiles, seed: int, title: str = "") -> TuningJob:
         """The job of some training files, whatever became of it."""
+        from llmseqrec.llm.jobs import TuningJob
+
         content = Content(
             self.tuning_settings(seed), self._lines(files.training), self._lines(files.validation)
         )
@@ -111,6 +118,8 @@ class PaidProvider(LLMProvider[P]):
         Raises:
             InputError: there is nothing to train on, or the job cannot be done.
         """
+        from llmseqrec.contracts import atomic_folder, write_json
+
         job = self.job(files, place.seed, place.name)
         if not job.content.training:
             raise InputError(f"{files.training}: no prompts to train on")
@@ -121,9 +130,7 @@ class PaidProvider(LLMProvider[P]):
     def answers(
         self, model: Path | None, questions: Sequence[Prompt], request: Request
     ) -> list[list[str]]:
-        name = (
-            self.settings.model if model is None else str(read_json(model / "model.json")["model"])
-        )
+        name = self.settings.model if model is None else tuned_model(model)
         parts = [self.parts(name, prompt, request) for prompt in questions]
         wanted = [question for row in parts for question in row]
         if wanted:
@@ -163,6 +170,8 @@ class PaidProvider(LLMProvider[P]):
         return lambda text: range(estimated_tokens(text))
 
     def _lines(self, path: Path) -> bytes:
+        from llmseqrec.llm.prompt_files import read_examples
+
         examples = read_examples(path)
         return b"".join(canonical(self.tuning_line(one)).encode() + b"\n" for one in examples)
 
@@ -186,3 +195,10 @@ class PaidProvider(LLMProvider[P]):
             "model": done.model,
             "cost": {"requests": 1, "tokens": done.tokens, "usd": done.usd},
         }
+
+
+def tuned_model(folder: Path) -> str:
+    """The service's name of a fine-tuned model."""
+    from llmseqrec.contracts import read_json
+
+    return str(read_json(folder / "model.json")["model"])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmseqrec.config import VertexModelSettings
 from llmseqrec.llm.prompts import Example, Prompt
 from llmseqrec.llm.providers.base import Request
 from llmseqrec.llm.providers.paid import PaidProvider
-from llmseqrec.llm.providers.vertex_tuning import VertexTuning
 from llmseqrec.services.completions import Asker, Completion, Question, canonical
 from llmseqrec.services.google_client import GoogleClient, GooglePlace
 from llmseqrec.services.problems import ServiceError
+
+if TYPE_CHECKING:
+    from llmseqrec.llm.providers.vertex_tuning import VertexTuning
 
 PATH = ":generateContent"
 ADAPTERS = {1: "ONE", 2: "TWO", 4: "FOUR", 8: "EIGHT", 16: "SIXTEEN", 32: "THIRTY_TWO"}
@@ -46,6 +48,8 @@ class VertexProvider(PaidProvider[VertexModelSettings]):
 
     def tuning(self, title: str) -> VertexTuning:
         """The service that fine-tunes."""
+        from llmseqrec.llm.providers.vertex_tuning import VertexTuning
+
         endpoint = self.asker_of(self.settings).endpoint
         return VertexTuning(endpoint, self.settings, title, lambda: self.client)
 

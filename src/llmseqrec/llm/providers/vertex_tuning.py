@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from llmseqrec.config import VertexModelSettings
 from llmseqrec.errors import InputError
-from llmseqrec.llm.jobs import PREFIX, View
+from llmseqrec.llm.tuning_service import PREFIX, View
 from llmseqrec.services.completions import canonical
 from llmseqrec.services.google_client import GoogleClient
 from llmseqrec.services.problems import ServiceError, wait_of, worth_another_try
