@@ -14,6 +14,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/hybrids.smk"
+include: "workflow/rules/llm.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 

@@ -219,6 +219,7 @@ class Config(Strict):
             defined(run.reduction, self.reductions, f"{where}.reduction")
             run.check_reduction(self.reductions.get(run.reduction or ""), where)
             self._check_components(name, ())
+            self._check_prompted(name)
         for name in self.reductions:
             if name.startswith(PUBLISHED_PREFIX):
                 raise ValueError(
@@ -242,6 +243,10 @@ class Config(Strict):
         """The experiments on the datasets that `only` names."""
         return [e for e in self.experiments if not self.only or e.dataset in self.only]
 
+    def language_model_of(self, run: str) -> LanguageModelSettings:
+        """The language model that a prompted run asks."""
+        return self.language_models[self.runs[run].language_model or ""]
+
     def _check_components(self, name: str, above: tuple[str, ...]) -> None:
         """Refuse components that are not defined, have no model, or lead back to their run."""
         where = f"runs.{(*above, name)[0]}.components"
@@ -250,7 +255,8 @@ class Config(Strict):
         for component in self.runs[name].components:
             defined(component, self.runs, where)
             if MODELS[self.runs[component].model].recommender is None:
-                raise ValueError(f"{where}: {component} is external: it has lists and no scores")
+                kind = "prompted" if self.runs[component].prompted else "external"
+                raise ValueError(f"{where}: {component} is {kind}: it has lists and no scores")
             self._check_components(component, (*above, name))
 
     def _check_similarities(self, asked: Similarities, where: str) -> None:
@@ -260,6 +266,38 @@ class Config(Strict):
             defined(name, self.embeddings, f"{where}.embeddings")
         for reduction in asked.reductions:
             defined(reduction, self.reductions, f"{where}.reductions")
+
+    def _check_prompted(self, name: str) -> None:
+        """Refuse a prompted run whose language model or other run is not there, or unfit for it."""
+        run, where = self.runs[name], f"runs.{name}"
+        if not run.prompted:
+            return
+        defined(run.language_model, self.language_models, f"{where}.language_model")
+        settings = self.language_model_of(name)
+        parameters: Any = run.checked_parameters
+        if parameters.constrained and not settings.constrains:
+            raise ValueError(
+                f"{where}.parameters.decoding: constrained needs a model of this machine, and"
+                f" {run.language_model} is of provider {settings.provider}"
+            )
+        if not run.finetune and not settings.has_base:
+            raise ValueError(f"{where}.finetune: {run.language_model} knows nothing before it")
+        defined(parameters.named_run, self.runs, f"{where}.parameters.lists")
+        if parameters.named_run and not MODELS[self.runs[parameters.named_run].model].recommender:
+            raise ValueError(
+                f"{where}.parameters.lists: {parameters.named_run} has no lists of training"
+                " sessions: it is external or prompted itself"
+            )
+        self._check_borrowed(run, f"{where}.finetuned_by")
+
+    def _check_borrowed(self, run: Run, where: str) -> None:
+        """Refuse another run's model unless it has one, of the same language model."""
+        if run.finetuned_by is None:
+            return
+        defined(run.finetuned_by, self.runs, where)
+        owner = self.runs[run.finetuned_by]
+        if not owner.tuned or owner.language_model != run.language_model:
+            raise ValueError(f"{where}: {run.finetuned_by} fine-tunes no {run.language_model}")
 
     def _check_experiment(self, experiment: Experiment, where: str) -> None:
         defined(experiment.dataset, self.datasets, f"{where}.dataset")
@@ -271,7 +309,7 @@ class Config(Strict):
         for part in experiment.parts:
             defined(part, known, f"{where}.parts")
         for run in experiment.runs:
-            if MODELS[self.runs[run].model].recommender is None and experiment.parts != ["full"]:
+            if MODELS[self.runs[run].model].external and experiment.parts != ["full"]:
                 raise ValueError(f"{where}.parts: {run} is external and can only be of full")
 
 

@@ -15,6 +15,35 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Parameters(Strict):
+    """Base of all parameter classes of models."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether two seeds can give two results; if not, only the first seed is run."""
+        return False
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether training sessions must have time stamps."""
+        return False
+
+    @property
+    def needs_ordered_vectors(self) -> bool:
+        """Whether item vectors are divided by the order of their directions."""
+        return False
+
+    @property
+    def learns_validation(self) -> bool:
+        """Whether the validation prompts of leave-one-out are trained on in the end."""
+        return False
+
+    @property
+    def idle_without_vectors(self) -> list[str]:
+        """Keys that are chosen and have no effect unless the run has item vectors."""
+        return []
+
+
 def first_problem(error: ValidationError) -> str:
     """The first mistake in one line, and how many more there are."""
     problems = error.errors()

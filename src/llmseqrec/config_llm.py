@@ -16,6 +16,7 @@ from llmseqrec.config_base import Strict
 class ModelSettings(Strict):
     """What the settings of all providers have."""
 
+    provider: str
     # Whether answers can be held to the catalogue, which takes the model's probabilities.
     constrains: ClassVar[bool] = False
     # Whether an untrained answer means anything.

@@ -143,6 +143,13 @@ class Run(Strict):
     components: list[Name] = Field(
         [], description="Runs that a model combines, in the order that it gives them a part."
     )
+    language_model: Name | None = Field(
+        None, description="The language model that a prompt task asks."
+    )
+    finetune: bool = Field(True, description="false: the language model is asked as it comes.")
+    finetuned_by: Name | None = Field(
+        None, description="A run whose fine-tuned model is asked, instead of one of its own."
+    )
 
     @model_validator(mode="after")
     def _known_parameters(self) -> Run:
@@ -158,7 +165,24 @@ class Run(Strict):
         if self.embedding is None:
             self._check_without_embedding(parameters)
         self._check_components()
+        self._check_prompted()
         return self
+
+    @property
+    def prompted(self) -> bool:
+        """Whether a language model is asked for its lists."""
+        return MODELS[self.model].prompted
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it fine-tunes a language model of its own."""
+        return self.prompted and self.finetune and self.finetuned_by is None
+
+    @property
+    def sources(self) -> list[Name]:
+        """Runs that it cannot do without."""
+        named = [getattr(self.checked_parameters, "named_run", None), self.finetuned_by]
+        return list(dict.fromkeys([*self.components, *filter(None, named)]))
 
     @property
     def checked_parameters(self) -> Parameters:
@@ -182,6 +206,18 @@ class Run(Strict):
             raise ValueError(f"components: model {self.model} combines {wanted}, not {given}")
         if len(set(self.components)) < given:
             raise ValueError("components: a run is named twice")
+
+    def _check_prompted(self) -> None:
+        """Refuse a task without a language model, and keys that belong to tasks elsewhere."""
+        if self.prompted and self.language_model is None:
+            raise ValueError(f"model {self.model} needs a language_model")
+        if self.prompted and self.reduction:
+            raise ValueError("reduction: names are compared by unreduced vectors")
+        if self.finetuned_by and not self.finetune:
+            raise ValueError("finetuned_by: a run with finetune: false asks the base model")
+        for key in ("language_model", "finetune", "finetuned_by"):
+            if not self.prompted and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: model {self.model} asks no language model")
 
     def check_reduction(self, reduction: Reduction | None, where: str) -> None:
         """Refuse vectors whose directions are in no order where the model divides them by it.

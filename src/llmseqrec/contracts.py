@@ -109,6 +109,23 @@ HISTORY = TableContract(
     key=("epoch",),
     sorted_by=("epoch",),
 )
+# Steps and not epochs: of language models, an epoch of which may take hours.
+STEP_HISTORY = TableContract(
+    {"step": pa.int32(), "loss": pa.float64(), "validation": pa.float64()},
+    key=("step",),
+    sorted_by=("step",),
+)
+# Texts that a language model answered; `score` is a log-probability, where it tells one.
+ANSWERS = TableContract(
+    {
+        "session_id": pa.int32(),
+        "number": pa.int16(),
+        "answer": pa.string(),
+        "score": pa.float32(),
+    },
+    key=("session_id", "number"),
+    sorted_by=("session_id", "number"),
+)
 COMPARISON = TableContract(
     {
         "metric": pa.string(),

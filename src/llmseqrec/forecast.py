@@ -168,7 +168,7 @@ def long_jobs(plan: Plan) -> dict[str, list[str]]:
     fitted = [
         f"{dataset}.{split}.full.{run}.seed{seed}"
         for dataset, split, run in runs
-        if run not in plan.external
+        if run in plan.fitted
         for seed in plan.seeds_of(dataset, run)
     ]
     embedded = {

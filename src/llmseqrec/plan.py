@@ -94,7 +94,13 @@ class Plan:
     def external(self) -> set[str]:
         """Runs whose lists come from a file."""
         runs = self.config.runs
-        return {name for name, run in runs.items() if MODELS[run.model].recommender is None}
+        return {name for name, run in runs.items() if MODELS[run.model].external}
+
+    @property
+    def fitted(self) -> set[str]:
+        """Runs that are trained to recommend: their lists come from a model of ours."""
+        runs = self.config.runs
+        return {name for name, run in runs.items() if MODELS[run.model].recommender}
 
     def experiments(self, part: str = "full") -> list[tuple[str, str]]:
         """(dataset, split) of every experiment that is fitted on a part, each once."""
@@ -142,7 +148,7 @@ class Plan:
         return [
             run
             for run in self.runs_of(dataset, split)
-            if run not in self.external and not (apart and self.resolved[dataset, run].neural)
+            if run in self.fitted and not (apart and self.resolved[dataset, run].neural)
         ]
 
     def comparisons_of(self, dataset: str, split: str) -> list[list[str]]:

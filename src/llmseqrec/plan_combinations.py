@@ -19,8 +19,8 @@ def with_components(config: Config, pairs: Iterable[tuple[str, str]]) -> Pairs:
     """(dataset, run) of the given pairs and of all that they combine, each once."""
     found: Pairs = {}
     for dataset, run in pairs:
-        components = [(dataset, name) for name in config.runs[run].components]
-        found |= {(dataset, run): None} | with_components(config, components)
+        sources = [(dataset, name) for name in config.runs[run].sources]
+        found |= {(dataset, run): None} | with_components(config, sources)
     return found
 
 

@@ -11,10 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmseqrec.models.parameters import Parameters
+    from llmseqrec.config_base import Parameters
 
 _PARAMETERS = "llmseqrec.models.parameters"
 _COMBINED = "llmseqrec.models.combined_parameters"
+_PROMPTED = "llmseqrec.llm.parameters"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class ModelEntry:
     """A recommender: its class, its parameter class, and what it needs.
 
     Attributes:
-        recommender: "module:Class" of the recommender; None where lists come from a file.
+        recommender: "module:Class" of the recommender; None where lists come from a file or from
+            a language model.
         parameters: "module:Class" of its parameters, light to import.
         needs_embedding: whether a run must name item vectors.
         neural: whether it trains on a GPU where one is configured.
         fewest: components it combines at least; 0 of a model on its own.
         most: components it combines at most; None for any number.
+        prompted: whether a language model is asked for the lists.
     """
 
     recommender: str | None
@@ -36,11 +39,17 @@ class ModelEntry:
     neural: bool = False
     fewest: int = 0
     most: int | None = 0
+    prompted: bool = False
 
     @property
     def combined(self) -> bool:
         """Whether it combines other runs."""
         return self.fewest > 0
+
+    @property
+    def external(self) -> bool:
+        """Whether its lists come from a file."""
+        return self.recommender is None and not self.prompted
 
 
 MODELS: dict[str, ModelEntry] = {
@@ -95,6 +104,14 @@ MODELS: dict[str, ModelEntry] = {
     "blend": ModelEntry(
         "llmseqrec.models.blend:Blend", f"{_COMBINED}:BlendParameters", fewest=2, most=None
     ),
+    "gen_item": ModelEntry(
+        None, f"{_PROMPTED}:GenItemParameters", needs_embedding=True, prompted=True
+    ),
+    "gen_list": ModelEntry(
+        None, f"{_PROMPTED}:GenListParameters", needs_embedding=True, prompted=True
+    ),
+    "class": ModelEntry(None, f"{_PROMPTED}:ClassParameters", needs_embedding=True, prompted=True),
+    "rank": ModelEntry(None, f"{_PROMPTED}:RankParameters", prompted=True),
     "external": ModelEntry(None, f"{_PARAMETERS}:ExternalParameters"),
 }
 

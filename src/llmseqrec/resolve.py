@@ -17,12 +17,20 @@ from llmseqrec.config import (
     Config,
     Dataset,
     Embedding,
+    LanguageModelSettings,
     Reduction,
     Run,
     Strict,
 )
 from llmseqrec.errors import InputError
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, UPLOADING, load, parameters_class
+from llmseqrec.registry import (
+    EMBEDDING_PROVIDERS,
+    LLM_PROVIDERS,
+    MODELS,
+    UPLOADING,
+    load,
+    parameters_class,
+)
 from llmseqrec.uploads import upload_problem
 
 
@@ -35,6 +43,9 @@ class ResolvedRun(Strict):
     embedding: Embedding | None = None
     reduction: Reduction | None = None
     components: dict[str, ResolvedRun] = Field(default_factory=dict)
+    language_model: LanguageModelSettings | None = None
+    finetune: bool = True
+    finetuned_by: str | None = None
 
     @property
     def family(self) -> list[ResolvedRun]:
@@ -50,7 +61,8 @@ class ResolvedRun(Strict):
     @property
     def neural(self) -> bool:
         """Whether it, or what it combines, is computed on a GPU where one is configured."""
-        return any(MODELS[run.model].neural for run in self.family)
+        here = self.language_model is not None and self.language_model.constrains
+        return here or any(MODELS[run.model].neural for run in self.family)
 
     @property
     def learns_validation(self) -> bool:
@@ -109,6 +121,11 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
     embedding = config.embeddings[run.embedding] if run.embedding else None
     if embedding is not None and embedding.template is None:
         embedding = embedding.model_copy(update={"template": data.template})
+    if run.prompted and embedding is not None and embedding.template != "title":
+        raise InputError(
+            f"runs.{name}.embedding: names need vectors of names, and those of {run.embedding}"
+            f" for {dataset} are of the template {embedding.template}; give it template: title"
+        )
     return ResolvedRun(
         model=run.model,
         params_from=run.params_from,
@@ -119,6 +136,9 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
             component: resolve_run(config, dataset, component, published)
             for component in run.components
         },
+        language_model=config.language_models[run.language_model] if run.language_model else None,
+        finetune=run.finetune,
+        finetuned_by=run.finetuned_by,
     )
 
 
@@ -196,14 +216,19 @@ def run_need(
         reason = embedding_need(config, dataset, run.embedding)
         if reason is not None:
             return reason
-    for component in config.runs[name].components:
-        reason = run_need(config, resolved, (dataset, split, component))
+    if run.language_model is not None:
+        reason = language_model_need(config, dataset, run.language_model)
         if reason is not None:
-            return f"component {component}: {reason}"
+            return reason
+    for source in config.runs[name].sources:
+        reason = run_need(config, resolved, (dataset, split, source))
+        if reason is not None:
+            kind = "component" if source in config.runs[name].components else "run"
+            return f"{kind} {source}: {reason}"
     parameters = parameters_class(run.model)(**run.parameters)
     if parameters.needs_times and columns is not None and columns.timestamp is None:
         return "needs time stamps, which the dataset has not (sampling: random does not)"
-    if MODELS[run.model].recommender is None:
+    if MODELS[run.model].external:
         path = external_path(run.parameters["path"], dataset, split)
         if not path.is_file():
             return f"no file {path}"
@@ -212,12 +237,25 @@ def run_need(
 
 def embedding_need(config: Config, dataset: str, embedding: Embedding) -> str | None:
     """Why item vectors cannot be made here of a dataset's texts, or None."""
-    if embedding.provider in UPLOADING:
-        problem = upload_problem(dataset, embedding.provider, config.datasets[dataset].allow_upload)
+    return _provider_need(config, dataset, embedding, EMBEDDING_PROVIDERS)
+
+
+def language_model_need(
+    config: Config, dataset: str, settings: LanguageModelSettings
+) -> str | None:
+    """Why a language model cannot be asked here about a dataset's texts, or None."""
+    return _provider_need(config, dataset, settings, LLM_PROVIDERS)
+
+
+def _provider_need(
+    config: Config, dataset: str, settings: Any, known: Mapping[str, str]
+) -> str | None:
+    name = settings.provider
+    if name in UPLOADING:
+        problem = upload_problem(dataset, name, config.datasets[dataset].allow_upload)
         if problem:
             return problem
-    provider = load(EMBEDDING_PROVIDERS[embedding.provider])
-    reason: str | None = provider.unmet_need(embedding, config.services)
+    reason: str | None = load(known[name]).unmet_need(settings, config.services)
     return reason
 
 

@@ -106,10 +106,11 @@ def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[An
     """An unfitted recommender; what a combined one is made of is fitted."""
     entry = MODELS[run.model]
     if entry.recommender is None:
-        raise InputError(f"model {run.model} cannot be trained: its lists come from a file")
+        whence = "a language model" if entry.prompted else "a file"
+        raise InputError(f"model {run.model} cannot be trained: its lists come from {whence}")
     parameters = parameters_class(run.model)(**run.parameters)
     recommender: Recommender[Any] = load(entry.recommender)(
-        parameters, _catalogue(run, files), setting
+        parameters, open_catalogue(run, files), setting
     )
     if isinstance(recommender, Combined):
         from llmseqrec.components import load_components, read_choice  # they build runs in turn
@@ -245,7 +246,12 @@ def _relative(files: RunFiles, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:
+def open_catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:
+    """The catalogue with the run's item vectors, which must belong to it.
+
+    Raises:
+        InputError: naming the file of vectors that does not fit.
+    """
     items = read_table(files.catalogue, ITEMS)
     if run.embedding is None or files.vectors is None:
         return Catalogue(len(items))

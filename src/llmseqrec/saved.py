@@ -86,7 +86,8 @@ def _read_facts(folder: Path) -> _Facts:
         if model not in MODELS:
             raise ValueError(f"no model {model!r}")
         if MODELS[model].recommender is None:
-            raise InputError(f"{path}: model {model} cannot predict: its lists come from a file")
+            whence = "a language model's answers" if MODELS[model].prompted else "a file"
+            raise InputError(f"{path}: model {model} cannot predict: its lists come from {whence}")
         facts = _Facts.model_validate(content)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -41,7 +41,7 @@ rule tie_sensitivity:
     benchmark:
         "logs/benchmark/tie_sensitivity/{dataset}.{split}.{run}.tsv"
     wildcard_constraints:
-        run=one_of(set(CONFIG.runs) - PLAN.external),
+        run=one_of(PLAN.fitted),
     conda:
         "../../envs/torch.yaml"
     envmodules:

@@ -14,7 +14,7 @@ rule train_model:
     benchmark:
         "logs/benchmark/train_model/{dataset}.{split}.{part}.{run}.seed{seed}.tsv"
     wildcard_constraints:
-        run=one_of(set(CONFIG.runs) - PLAN.external - NEURAL),
+        run=one_of(PLAN.fitted - NEURAL),
     conda:
         "../../envs/torch.yaml"
     envmodules:
@@ -54,7 +54,7 @@ rule recommend:
     benchmark:
         "logs/benchmark/recommend/{dataset}.{split}.{part}.{run}.seed{seed}.{prompts}.tsv"
     wildcard_constraints:
-        run=one_of(set(CONFIG.runs) - PLAN.external),
+        run=one_of(PLAN.fitted),
     conda:
         "../../envs/torch.yaml"
     envmodules:

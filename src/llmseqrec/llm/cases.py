@@ -13,7 +13,7 @@ Deviations from the study's code:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +47,31 @@ class DrawnCases:
 
 
 def eligible_cases(
-    train: Sessions, named: NDArray[np.bool_], parameters: CaseParameters
+    train: Sessions, named: NDArray[np.bool_], parameters: CaseParameters, seed: int = 0
 ) -> list[Case]:
     """Cases of the training sessions that are long enough and whose items all have names.
 
     Args:
         train: complete sessions.
         named: (n_items,) which items have a name.
-        parameters: `min_prompt_items` is read.
+        parameters: `min_prompt_items` and `permute` are read.
+        seed: of the permutation.
     """
     unnamed = np.bincount(train.rows[~named[train.items]], minlength=len(train)) > 0
     keep = ~unnamed & (train.lengths > parameters.min_prompt_items)
     prompts = withhold_last(train, keep)
+    if parameters.permute:
+        prompts = _permuted(prompts, seed)
     return list(training_cases(prompts))
+
+
+def _permuted(prompts: Prompts, seed: int) -> Prompts:
+    """Prompts of the same lengths and items, whose items come from any session; targets stay.
+
+    What is left to learn is how often items occur.
+    """
+    items = np.random.default_rng([seed, len(prompts.sessions)]).permutation(prompts.sessions.items)
+    return replace(prompts, sessions=replace(prompts.sessions, items=items))
 
 
 def training_cases(prompts: Prompts) -> Iterator[Case]:

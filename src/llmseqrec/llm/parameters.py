@@ -7,11 +7,11 @@ Defaults are the paper's. Where the study's code does otherwise, its rule has a 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from llmseqrec.config_base import Name, Strict
+from llmseqrec.config_base import Name, Parameters, Strict
 
 ValidationShare = Annotated[float, Field(gt=0, lt=1)]
 
@@ -26,6 +26,11 @@ class CaseParameters(Strict):
     )
     training: PositiveInt | None = Field(None, description="Most cases to train on; null: all.")
     min_prompt_items: PositiveInt = Field(2, description="A shorter prompt is no case.")
+    permute: bool = Field(
+        False,
+        description="A control: the items of all prompts change places, across sessions; answers "
+        "stay.",
+    )
     token_limit: PositiveInt | None = Field(
         4096, description="A longer prompt and answer is no case; the study has none for Class."
     )
@@ -39,10 +44,14 @@ class SamplingParameters(Strict):
     max_tokens: PositiveInt = Field(1000, description="Longest answer; the study's ada: 50.")
 
 
-class TaskParameters(Strict):
+class TaskParameters(Parameters):
     """What all four tasks have."""
 
-    style: Literal["chat", "completion", "plain", "instruction"] = Field(
+    # What decides neither prompts nor trained answers, but how answers are asked for and read.
+    ASKING: ClassVar[frozenset[str]] = frozenset({"sampling"})
+
+    task: str
+    style: Literal["chat", "completion", "plain", "instruction", "items"] = Field(
         "chat", description="Section of the template file."
     )
     templates: Path | None = Field(
@@ -61,12 +70,38 @@ class TaskParameters(Strict):
     cases: CaseParameters = CaseParameters()
     sampling: SamplingParameters = SamplingParameters()
 
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+    @property
+    def named_run(self) -> str | None:
+        """The run whose lists are part of the prompts or answers."""
+        return None
+
+    @property
+    def constrained(self) -> bool:
+        """Whether answers are held to the catalogue."""
+        return False
+
 
 class GenItemParameters(TaskParameters):
     """GenItem (study, §4.1): the name of the next item, asked for several times."""
 
+    ASKING: ClassVar[frozenset[str]] = frozenset(
+        {"sampling", "samples", "decoding", "ranking", "repeats", "seen"}
+    )
+
     task: Literal["gen_item"] = "gen_item"
-    samples: PositiveInt = Field(20, description="Answers a prompt.")
+    samples: PositiveInt = Field(20, description="Answers a prompt; of constrained: beams.")
+    decoding: Literal["free", "constrained"] = Field(
+        "free",
+        description="free: texts are sampled (study); constrained: the likeliest names of the "
+        "catalogue by beam search, on this machine only.",
+    )
+    seen: Literal["keep", "drop"] = Field(
+        "keep", description="drop: items of the prompt are taken out of the list."
+    )
     ranking: Literal["frequency", "first_appearance"] = Field(
         "frequency", description="Order of distinct names; first_appearance: the reference."
     )
@@ -77,6 +112,10 @@ class GenItemParameters(TaskParameters):
         "near items at the end of the list (reference).",
     )
 
+    @property
+    def constrained(self) -> bool:
+        return self.decoding == "constrained"
+
 
 class GenListParameters(TaskParameters):
     """GenList (study, §4.2): a whole list in one answer."""
@@ -84,9 +123,15 @@ class GenListParameters(TaskParameters):
     task: Literal["gen_list"] = "gen_list"
     lists: Name = Field(description="Run whose lists of training sessions are the answers.")
 
+    @property
+    def named_run(self) -> str | None:
+        return self.lists
+
 
 class ChoiceParameters(TaskParameters):
     """What tasks have whose answers choose from names that the prompt lists."""
+
+    ASKING: ClassVar[frozenset[str]] = frozenset({"sampling", "last_line", "repeats"})
 
     last_line: Literal["keep", "drop"] = Field(
         "keep", description="A last line without a line break; drop: the reference."
@@ -115,6 +160,10 @@ class RankParameters(ChoiceParameters):
 
     task: Literal["rank"] = "rank"
     lists: Name = Field(description="Run whose lists are ordered, of training and test sessions.")
+
+    @property
+    def named_run(self) -> str | None:
+        return self.lists
 
 
 PromptTaskParameters = Annotated[

@@ -2,7 +2,8 @@
 
 A file of `config/prompts/` belongs to one task and holds a template for each style of writing:
 `chat` (messages), and texts to be continued: `completion` (the study's for ada), `plain` (for PaLM:
-the chat's texts in one) and `instruction` (TALLRec's format). Texts are format strings.
+the chat's texts in one), `instruction` (TALLRec's format) and `items` (names alone, for a model
+that knows nothing else). Texts are format strings.
 
 Sources: study, §4.1 to §4.4, and its code for layout, separators and stop texts; TALLRec (Bao et
 al., RecSys 2023), its code for the layout.
@@ -23,7 +24,7 @@ from pydantic import Field, ValidationError
 from llmseqrec.config_base import Strict, first_problem
 from llmseqrec.errors import InputError
 
-Style = Literal["chat", "completion", "plain", "instruction"]
+Style = Literal["chat", "completion", "plain", "instruction", "items"]
 TaskName = Literal["gen_item", "gen_list", "class", "rank"]
 
 # Placeholders of the user's text and of the answer. `k`, the length of a list, may be left out.

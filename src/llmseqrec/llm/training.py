@@ -28,6 +28,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.llm.language_model import LanguageModel
 from llmseqrec.llm.pairs import Batch, EncodedPairs, batch_rows
 from llmseqrec.nn.checkpoint import Progress, load_progress, save_progress
+from llmseqrec.nn.fused import linear_cross_entropy
 from llmseqrec.nn.trainer import seeded
 from llmseqrec.sessions import LongArray
 
@@ -95,6 +96,7 @@ class Training:
         }
         self.optimizer = _optimizer(list(self.trained.values()), self.options)
         self.autocast = self.options.bfloat16 and multiplies_bfloat16(str(model.device))
+        self.fused = _output_table(model) if self.autocast else None
 
     def fit(self, train: EncodedPairs, valid: EncodedPairs | None, seed: int) -> History:
         """Train; the network ends with the weights of the lowest validation loss, to be used.
@@ -149,8 +151,12 @@ class Training:
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast):
             states = self.model.states(batch.ids, use_cache=False).last_hidden_state
             picked = functional.embedding(batch.positions, states.flatten(0, 1))
-            scores = self.model.scores(picked)
-        return functional.cross_entropy(scores.float(), batch.targets)
+            if self.fused is None:
+                scores = self.model.scores(picked)
+                return functional.cross_entropy(scores.float(), batch.targets)
+        return linear_cross_entropy(
+            picked.float(), self.fused, batch.targets, product_dtype=torch.bfloat16
+        )
 
     def step(self, batch: Batch, learning_rate: float) -> Tensor:
         """One step of the optimiser; returns the loss before it."""
@@ -228,6 +234,19 @@ class Training:
     def _stopped(self, history: History) -> bool:
         patience = self.options.patience
         return patience is not None and bool(history) and _since_lowest(history) >= patience
+
+
+def _output_table(model: LanguageModel) -> Tensor | None:
+    """The last layer's weights, where a processor may compute scores and loss in one step.
+
+    That leaves out the largest arrays of a step: scores of all tokens in single precision.
+    """
+    layer = model.network.get_output_embeddings()
+    plain = type(layer) is torch.nn.Linear and layer.bias is None
+    if model.device.type != "cpu" or not plain or layer.weight.dtype != torch.float32:
+        return None
+    table: Tensor = layer.weight
+    return table
 
 
 def _since_lowest(history: History) -> int:

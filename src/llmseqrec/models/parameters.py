@@ -9,6 +9,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from llmseqrec.config_base import Parameters as Parameters
+
 SknnDecay = Literal["linear", "log", "harmonic", "quadratic"]
 SessionPooling = Literal["mean", "last"]
 SimilarityDecay = Literal[
@@ -20,37 +22,6 @@ SimilarityDecay = Literal[
     "harmonic",
     "harmonic_squared",
 ]
-
-
-class Parameters(BaseModel):
-    """Base of all parameter classes; refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @property
-    def stochastic(self) -> bool:
-        """Whether two seeds can give two results; if not, only the first seed is run."""
-        return False
-
-    @property
-    def needs_times(self) -> bool:
-        """Whether training sessions must have time stamps."""
-        return False
-
-    @property
-    def needs_ordered_vectors(self) -> bool:
-        """Whether item vectors are divided by the order of their directions."""
-        return False
-
-    @property
-    def learns_validation(self) -> bool:
-        """Whether the validation prompts of leave-one-out are trained on in the end."""
-        return False
-
-    @property
-    def idle_without_vectors(self) -> list[str]:
-        """Keys that are chosen and have no effect unless the run has item vectors."""
-        return []
 
 
 class MostPopularParameters(Parameters):

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from llmseqrec.config import ModelSettings, Services
+from llmseqrec.errors import InputError
 from llmseqrec.llm.parameters import SamplingParameters
 from llmseqrec.llm.prompts import Prompt, Tokenize
 from llmseqrec.uploads import Permission
@@ -104,6 +105,32 @@ class LLMProvider(ABC, Generic[S]):
         Raises:
             InputError: they cannot be had; told in one line.
         """
+
+    def ranked(
+        self,
+        model: Path | None,
+        questions: Sequence[Prompt],
+        completions: Sequence[str],
+        beams: int,
+    ) -> list[list[tuple[str, float]]]:
+        """The likeliest of some completions for each question, with their log-probabilities.
+
+        For models of this machine alone: it takes their probabilities.
+
+        Args:
+            model: as of `answers`.
+            questions: in any order.
+            completions: distinct texts that may be answered.
+            beams: how many are found.
+
+        Raises:
+            InputError: the provider cannot do it.
+        """
+        raise InputError(f"{type(self).__name__} cannot be held to the catalogue's names")
+
+    def cost(self) -> dict[str, Any] | None:
+        """Requests, tokens and USD of the answers so far; None where nobody is paid."""
+        return None
 
     def count_tokens(self) -> Tokenize | None:
         """Text to tokens, for the limit of training cases; None where there is no such limit."""

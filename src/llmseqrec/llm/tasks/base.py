@@ -84,6 +84,10 @@ class PromptTask(ABC, Generic[P]):
                 faster when `nearest.prepare` has seen those of all cases.
         """
 
+    def completions(self) -> list[str]:
+        """Every answer there can be, each once, of a task that can be held to them."""
+        raise ValueError(f"answers of {self.parameters.task} cannot be held to the catalogue")
+
     def prompt(self, case: Case) -> Prompt:
         """The question; cut to the last items of the session where it is too long."""
         made = self._write(case, case.items)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from llmseqrec.llm.cases import Case
 from llmseqrec.llm.names import to_line
 from llmseqrec.llm.nearest import Nearest
@@ -44,6 +46,10 @@ class GenItem(PromptTask[GenItemParameters]):
         """The answer that names an item; all of them are what a constrained model may say."""
         return self.template.answer.format(name=to_line(self.names[item]))
 
+    def completions(self) -> list[str]:
+        named = np.flatnonzero(self.names.named).tolist()
+        return list(dict.fromkeys(self.item_answer(item) for item in named))
+
     def parse(self, answer: str) -> list[str]:
         """The answer's name, or nothing; what the template puts around a name is taken off."""
         before, after = self.template.answer_frame("name")
@@ -53,5 +59,8 @@ class GenItem(PromptTask[GenItemParameters]):
     def resolve(self, case: Case, generated: Sequence[str], nearest: Nearest | None) -> list[int]:
         if nearest is None:
             raise ValueError("GenItem needs item vectors")
-        rules = SampleRules(self.parameters.ranking, self.parameters.repeats, self.parameters.k)
-        return resolve_samples(generated, self.names.of(case.items), nearest, rules)
+        own = self.parameters
+        seen = set(case.items) if own.seen == "drop" else set()
+        rules = SampleRules(own.ranking, own.repeats, own.k + len(seen))
+        items = resolve_samples(generated, self.names.of(case.items), nearest, rules)
+        return [item for item in items if item not in seen][: own.k]

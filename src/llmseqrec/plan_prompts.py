@@ -1,0 +1,127 @@
+"""The part of the plan about runs that ask a language model. Light to import, like the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from llmseqrec.llm.tasks import TASKS
+from llmseqrec.llm.templates import template_path
+from llmseqrec.plan import Plan
+from llmseqrec.registry import EMBEDDING_PROVIDERS, LLM_PROVIDERS, UPLOADING, parameters_class
+from llmseqrec.resolve import ResolvedRun
+
+# Of what `train_model` reads, what prompts are made of.
+_PROMPTS_READ = ("catalogue", "preparation", "train")
+
+
+class PromptedRuns:
+    """Files and parameters of the jobs of prompted runs.
+
+    Args:
+        plan: of the configuration.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.config = plan.config
+
+    @property
+    def names(self) -> set[str]:
+        """Runs that ask a language model."""
+        return {name for name, run in self.config.runs.items() if run.prompted}
+
+    @property
+    def tuned(self) -> set[str]:
+        """Those that fine-tune one of their own."""
+        return {name for name, run in self.config.runs.items() if run.tuned}
+
+    # Files
+
+    def prompt_inputs(self, wildcards: Any) -> dict[str, str]:
+        """What prompts are made of, but for the sessions to ask about.
+
+        Lists of another run are those of the same part and seed.
+        """
+        run, parameters = self._of(wildcards)
+        shared = self.plan.run_inputs(wildcards)
+        files = {name: shared[name] for name in _PROMPTS_READ}
+        if run.model == "class" and "vectors" in shared:
+            files["vectors"] = shared["vectors"]
+        own = Path(parameters.templates) if parameters.templates else None
+        files["template"] = str(template_path(parameters.task, own, self.plan.base))
+        if parameters.named_run:
+            folder = self._folder_of(parameters.named_run, wildcards)
+            prompts = getattr(wildcards, "prompts", "train")
+            files["lists"] = f"{folder}/recommendations.{prompts}.parquet"
+        return files
+
+    def resolution_inputs(self, wildcards: Any) -> dict[str, str]:
+        """What names are resolved with."""
+        shared = self.plan.run_inputs(wildcards)
+        vectors = {"vectors": shared["vectors"]} if "vectors" in shared else {}
+        return self.prompt_inputs(wildcards) | vectors
+
+    def asking_inputs(self, wildcards: Any) -> dict[str, str]:
+        """What is read to ask: the task's files, and the model unless it is the base model."""
+        return self.prompt_inputs(wildcards) | self._model_input(wildcards)
+
+    def description_inputs(self, wildcards: Any) -> dict[str, str]:
+        """What run.json tells of; lists are left out, as they are of prompts."""
+        files = self.resolution_inputs(wildcards) | self._model_input(wildcards)
+        return {name: path for name, path in files.items() if name != "lists"}
+
+    # Parameters of jobs
+
+    def prompt_params(self, wildcards: Any) -> dict[str, Any]:
+        """What of a run decides its prompts: not how answers are asked for and read."""
+        run, parameters = self._of(wildcards)
+        content = run.model_dump(mode="json")
+        kept = {k: v for k, v in content["parameters"].items() if k not in parameters.ASKING}
+        if run.model != "class":
+            content["embedding"] = None
+        return content | {"parameters": kept, "finetune": True, "finetuned_by": None}
+
+    def tuning_params(self, wildcards: Any) -> dict[str, Any]:
+        """What of a run decides how a language model is trained."""
+        settings = self._of(wildcards)[0].language_model
+        return settings.model_dump(mode="json") if settings else {}
+
+    def resolution_gpu(self, wildcards: Any) -> int:
+        """One GPU for a local encoder of names unless the configuration keeps to the processor."""
+        embedding = self._of(wildcards)[0].embedding
+        here = embedding is not None and embedding.provider not in UPLOADING
+        return int(here and self.config.device in ("auto", "cuda"))
+
+    # Code
+
+    def code(self, rule: str) -> Any:
+        """Fingerprint of a rule's script and of the task, model and vectors of its run."""
+        return lambda wildcards: self._code(rule, self._of(wildcards)[0])
+
+    def _code(self, rule: str, run: ResolvedRun) -> str:
+        modules = [TASKS[run.model]]
+        if rule in ("build_prompts", "finetune_llm", "generate") and run.language_model:
+            modules.append(LLM_PROVIDERS[run.language_model.provider])
+        if rule == "resolve_generations" and run.embedding:
+            modules.append(EMBEDDING_PROVIDERS[run.embedding.provider])
+        return self.plan.code(rule, *modules)
+
+    def _model_input(self, wildcards: Any) -> dict[str, str]:
+        """The folder of the fine-tuned model that a run asks."""
+        run = self.config.runs[wildcards.run]
+        if not run.finetune:
+            return {}
+        owner = run.finetuned_by or wildcards.run
+        return {"language_model": f"{self._folder_of(owner, wildcards)}/language_model"}
+
+    def _of(self, wildcards: Any) -> tuple[ResolvedRun, Any]:
+        run = self.plan.resolved[wildcards.dataset, wildcards.run]
+        return run, parameters_class(run.model)(**run.parameters)
+
+    def _folder_of(self, name: str, wildcards: Any) -> str:
+        """Folder of another run of the same split and part, and of the same seed if it has any."""
+        chance = self.plan.resolved[wildcards.dataset, name].stochastic
+        seed = wildcards.seed if chance else self.config.seeds[0]
+        part = f"results/{wildcards.dataset}/{wildcards.split}/{wildcards.part}"
+        return f"{part}/{name}/seed{seed}"

@@ -1,0 +1,115 @@
+"""Prompt tasks in the workflow: prompts, a small language model, answers, lists, tables."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from llmseqrec.contracts import RECOMMENDATIONS, read_json, read_table
+from tests.conftest import tiny_content, tiny_rows
+from tests.workflow.copies import copy_project, run
+
+SMALL = {
+    "provider": "small",
+    "dim": 32,
+    "layers": 1,
+    "heads": 2,
+    "key_heads": 2,
+    "inner": 64,
+    "context": 256,
+    "vocabulary": 300,
+    "epochs": 20,
+    "learning_rate": 0.01,
+    "warmup_steps": 5,
+    "batch_tokens": 512,
+}
+ASKED = {"model": "gen_item", "language_model": "small", "embedding": "minilm"}
+HELD = {"style": "items", "decoding": "constrained", "samples": 5, "k": 5}
+FREE = {"style": "items", "samples": 5, "k": 5, "sampling": {"temperature": 1, "max_tokens": 32}}
+CASES = {"cases": {"validation": 4}}
+RUNS = {
+    "held": {"display": "GenItem", **ASKED, "parameters": HELD | CASES},
+    "free": {
+        "display": "GenItem (free)",
+        **ASKED,
+        "finetuned_by": "held",
+        "parameters": FREE | CASES,
+    },
+    "ranked": {
+        "display": "Rank",
+        "model": "rank",
+        "language_model": "small",
+        "parameters": {"lists": "v_sknn", "k": 5} | CASES,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which three prompted runs were done."""
+    root = tmp_path_factory.mktemp("prompted")
+    folder = copy_project(root / "project")
+    (root / "raw").mkdir()
+    (root / "raw" / "rows.csv").write_text("\n".join(tiny_rows()) + "\n")
+    content = tiny_content(root / "raw")
+    content |= {"embeddings": {"minilm": {}}, "language_models": {"small": SMALL}}
+    content["runs"] |= RUNS
+    content["experiments"][0]["runs"] = ["most_popular", *RUNS]
+    content["tie_shuffles"] = 2
+    (folder / "config" / "own.yaml").write_text(yaml.safe_dump(content))
+    done = run(folder, "tables", "--configfile", "config/own.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def seed(folder: Path, name: str) -> Path:
+    return folder / "results" / "tiny" / "temporal" / "full" / name / "seed1"
+
+
+def test_prompted_runs_stand_in_the_leaderboard(finished: Path) -> None:
+    tables = finished / "results" / "tables"
+    board = pd.read_csv(tables / "leaderboard.tiny.temporal.csv").set_index("model")
+    assert board["status"].to_dict() == dict.fromkeys(
+        ("MostPopular", *(run["display"] for run in RUNS.values())), "ran"
+    )
+    # Their order of ties is not shuffled: each shuffle would ask the model again.
+    shuffled = board["ndcg@5_ties_mean"].notna()
+    assert shuffled[shuffled].index.tolist() == ["MostPopular"]
+
+
+def test_a_held_model_names_items_alone_and_a_free_one_is_the_same_model(finished: Path) -> None:
+    names = read_json(seed(finished, "held") / "names.test.json")
+    assert (names["hallucinated"], names["generated"], names["distinct"]) == (0, 40, 40)
+    assert not (seed(finished, "free") / "language_model").exists()
+    facts = [read_json(seed(finished, name) / "run.json") for name in ("held", "free")]
+    assert facts[0]["language_model"] == facts[1]["language_model"]
+    assert facts[0]["config_hash"] != facts[1]["config_hash"]
+
+
+def test_a_ranked_list_holds_items_of_the_list_it_was_made_of(finished: Path) -> None:
+    lists = {
+        name: read_table(seed(finished, name) / "recommendations.test.parquet", RECOMMENDATIONS)
+        for name in ("ranked", "v_sknn")
+    }
+    sets = {
+        name: set(zip(table["session_id"], table["item_id"], strict=True))
+        for name, table in lists.items()
+    }
+    assert sets["ranked"] <= sets["v_sknn"]
+
+
+def test_another_temperature_trains_nothing_again(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(finished, folder, symlinks=True)
+    changed = "runs={free: {parameters: {sampling: {temperature: 0.5}}}}"
+    asked = ("tables", "--configfile", "config/own.yaml", "--config", changed, "--dry-run")
+    done = run(folder, *asked, "--quiet", "all")
+    planned = run(folder, *asked)
+    assert planned.returncode == done.returncode == 0, planned.stderr
+    text = planned.stdout + planned.stderr
+    assert "rule generate:" in text
+    assert "rule finetune_llm:" not in text
+    assert "rule build_prompts:" not in text
+    assert "rule build_questions:" not in text
