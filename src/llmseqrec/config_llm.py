@@ -63,6 +63,9 @@ class SmallModelSettings(TrainedHere):
     provider: Literal["small"]
     learning_rate: PositiveFloat = Field(1e-3, description="At its height.")
     vocabulary: int = Field(8192, ge=258, description="Tokens of its byte-level BPE at most.")
+    phrases: bool = Field(
+        True, description="Tokens may span words, so that a frequent title becomes one."
+    )
     dim: PositiveInt = Field(256, description="Width of the states.")
     layers: PositiveInt = 4
     heads: PositiveInt = Field(4, description="Of attention, for queries.")

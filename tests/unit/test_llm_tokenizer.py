@@ -19,15 +19,16 @@ TITLES = [
     f"Shampoo No. {number} for {hair} hair" for number in range(40) for hair in ("dry", "fine")
 ]
 TOKENIZER = train_tokenizer(TITLES, 400)
+PHRASES = train_tokenizer(["\n".join(TITLES), *[TITLES[3]] * 9], 400, phrases=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=900)
 
 
-@given(TEXTS)
-def test_every_text_comes_back(text):
-    (ids,) = TOKENIZER.completions([text])
-    assert TOKENIZER.text(ids) == text
-    (prompt,) = TOKENIZER.prompts([text])
-    assert TOKENIZER.text(prompt) == text
+@given(TEXTS, st.sampled_from([TOKENIZER, PHRASES]))
+def test_every_text_comes_back(text, tokenizer):
+    (ids,) = tokenizer.completions([text])
+    assert tokenizer.text(ids) == text
+    (prompt,) = tokenizer.prompts([text])
+    assert tokenizer.text(prompt) == text
 
 
 @given(TEXTS.map(lambda text: f"{text}{END}{text}{SEPARATOR}\n1. {text}"))
@@ -50,10 +51,21 @@ def test_frequent_texts_take_few_tokens_and_the_size_is_kept():
     assert TOKENIZER.size <= 400
 
 
-def test_a_title_has_the_same_tokens_in_a_line_of_a_prompt_as_in_an_answer():
-    (prompt,) = TOKENIZER.prompts([f"{TITLES[0]}\n{TITLES[3]}"])
-    (answer,) = TOKENIZER.completions([TITLES[3]])
+@pytest.mark.parametrize("tokenizer", [TOKENIZER, PHRASES], ids=["words", "phrases"])
+def test_a_title_has_the_same_tokens_in_a_line_of_a_prompt_as_in_an_answer(tokenizer):
+    (prompt,) = tokenizer.prompts([f"{TITLES[0]}\n{TITLES[3]}"])
+    (answer,) = tokenizer.completions([TITLES[3]])
     assert prompt[-len(answer) : -1] == answer[:-1]
+
+
+def test_phrases_span_words_but_no_lines(tmp_path):
+    (frequent,), (words,) = (one.completions([TITLES[3]]) for one in (PHRASES, TOKENIZER))
+    assert len(frequent) == 2 < len(words)  # the title, and the end
+    (lines,) = PHRASES.completions([f"{TITLES[3]}\n{TITLES[3]}"])
+    assert lines == [frequent[0], lines[1], *frequent]
+    PHRASES.save(tmp_path)
+    write_json({"eos_token_id": PHRASES.end}, tmp_path / "config.json")
+    assert load_tokenizer(tmp_path).completions([TITLES[3]]) == [frequent]
 
 
 def test_training_in_another_process_gives_the_same_file(tmp_path):

@@ -14,6 +14,8 @@ from llmseqrec.llm.tokenizer import TextTokenizer
 from llmseqrec.sessions import IntArray, LongArray
 
 POOL = 50  # batches whose rows are sorted by length together
+# Rows are filled up to a multiple of this: oneDNN keeps megabytes for every shape of a product.
+STEP = 16
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class EncodedPairs:
             rows: which.
             whole: the tokens of prompts count too, not only those of completions.
         """
-        lengths, longest = self.lengths[rows], int(self.lengths[rows].max())
+        lengths = self.lengths[rows]
+        longest = -(-int(lengths.max()) // STEP) * STEP
         column = np.arange(longest)
         filled = column < lengths[:, None]
         ids = np.full((len(rows), longest), self.end, dtype=np.int64)

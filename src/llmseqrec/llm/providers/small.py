@@ -22,7 +22,7 @@ class SmallProvider(OnDevice[SmallModelSettings]):
         own = self.settings
         pairs = pairs_of(files)
         texts = (text for pair in pairs[0] for text in (pair.prompt, pair.completion))
-        tokenizer = train_tokenizer(texts, own.vocabulary)
+        tokenizer = train_tokenizer(texts, own.vocabulary, phrases=own.phrases)
         shape = Shape(own.dim, own.layers, own.heads, own.key_heads, own.inner, own.context)
         model = make_small_model(tokenizer, shape, place.seed)
         model.network.to(self.device)
