@@ -26,7 +26,7 @@ class Similarities(Strict):
     def _known_decays(cls, value: list[str | None]) -> list[str | None]:
         for decay in value:
             try:
-                parameters_class("llm_seq_sim")(**{"decay": decay})
+                parameters_class("llm_seq_sim").model_validate({"decay": decay})
             except ValidationError as error:
                 raise ValueError(first_problem(error)) from None
         return value

@@ -67,9 +67,9 @@ class SimilarityPlan:
             run = ResolvedRun(
                 model="llm_seq_sim",
                 params_from="default",
-                parameters=parameters_class("llm_seq_sim")(**{"decay": decay}).model_dump(
-                    mode="json"
-                ),
+                parameters=parameters_class("llm_seq_sim")
+                .model_validate({"decay": decay})
+                .model_dump(mode="json"),
                 embedding=embedding.model_copy(update={"template": template}),
                 reduction=self.config.reductions[reduction] if reduction else None,
             )
