@@ -54,8 +54,9 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+# One thread each: two workers that take two threads each wait for one another.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 
 bench: setup
 	$(BIN)/python -m benchmarks
