@@ -86,6 +86,8 @@ NEURAL_TRAINING = {
     "dropout": 0.0,
     "max_length": 6,
 }
+# Each session is there many times, differently masked.
+OWN_TRAINING: dict[str, dict[str, Any]] = {"bert4rec": {"batch_size": 88}}
 COMPONENTS = ("llm_seq_sim", "sknn")  # of models that combine others
 PREFERS_THE_HUB = {"most_popular", "sknn", "llm_seq_sim"}
 CASES = [
@@ -149,7 +151,7 @@ def unfitted(name: str, options: dict[str, Any], seed: int = 3) -> Recommender[A
     catalogue = Catalogue(N_ITEMS, item_vectors(), [str(item) for item in range(N_ITEMS)], encode)
     setting = Setting(np.random.default_rng(seed))
     if MODELS[name].neural:
-        options = NEURAL_TRAINING | options
+        options = NEURAL_TRAINING | OWN_TRAINING.get(name, {}) | options
     made: Recommender[Any] = load(MODELS[name].recommender or "")(
         parameters_class(name)(**options), catalogue, setting
     )
