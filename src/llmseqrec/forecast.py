@@ -4,113 +4,76 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from llmseqrec.config import Config, Embedding
-from llmseqrec.contracts import ITEMS, read_table
-from llmseqrec.embeddings.item_text import item_texts
-from llmseqrec.embeddings.paid import PaidEmbeddings
+from llmseqrec.config import Config
+from llmseqrec.forecast_prompts import prompt_needs
+from llmseqrec.forecast_vectors import paid_needs
 from llmseqrec.plan import Plan
-from llmseqrec.registry import EMBEDDING_PROVIDERS, UPLOADING, load
 from llmseqrec.services.access import Access
-from llmseqrec.services.cache import Source
-from llmseqrec.services.division import divide
-from llmseqrec.services.prices import usd
-from llmseqrec.services.tokens import estimated_tokens
-from llmseqrec.uploads import Permission, upload_problem
+from llmseqrec.services.prices import price_text
+from llmseqrec.uploads import Permission
 
 
-@dataclass(frozen=True)
-class Need:
-    """What one embedding of one dataset will ask of a service.
+class Asked(Protocol):
+    """What will be asked of a service, of whatever kind."""
 
-    Attributes:
-        problem: why nothing will be sent, or None.
-        texts: distinct texts that the cache lacks; None where the items are not prepared yet.
-        cached: distinct texts that it has.
-        tokens: a cautious estimate.
-        usd: the price of `tokens`, None where it is unknown.
-        sample: one of the texts.
-    """
+    @property
+    def title(self) -> str:
+        """Who asks."""
+        ...
 
-    dataset: str
-    name: str
-    source: Source
-    problem: str | None
-    texts: int | None = None
-    cached: int = 0
-    tokens: int = 0
-    requests: int = 0
-    usd: float | None = None
-    sample: str = ""
+    @property
+    def service(self) -> str:
+        """Provider and model."""
+        ...
 
+    @property
+    def endpoint(self) -> str:
+        """Where texts go."""
+        ...
 
-def paid_needs(config: Config, results: Path) -> list[Need]:
-    """What every embedding by a service, of every dataset that uses it, will ask for.
+    @property
+    def problem(self) -> str | None:
+        """Why nothing will be sent, or None."""
+        ...
 
-    Args:
-        config: the configuration.
-        results: the folder of results, where items may be prepared already.
+    @property
+    def amount(self) -> str:
+        """How much is to be bought, at which price."""
+        ...
 
-    Raises:
-        InputError: the file of prices is missing, or a text is longer than a model reads.
-    """
-    used = dict.fromkeys(
-        (e.dataset, config.runs[run].embedding) for e in config.chosen for run in e.runs
-    )
-    return [
-        _need(config, dataset, name, results / dataset / "items.parquet")
-        for dataset, name in used
-        if name is not None and config.embeddings[name].provider in UPLOADING
-    ]
+    @property
+    def known(self) -> bool:
+        """Whether the price is."""
+        ...
 
+    @property
+    def usd(self) -> float | None:
+        """The price, None where it is unknown."""
+        ...
 
-def _need(config: Config, dataset: str, name: str, items: Path) -> Need:
-    embedding = config.embeddings[name]
-    provider: PaidEmbeddings = load(EMBEDDING_PROVIDERS[embedding.provider])(
-        embedding, permission=Permission.of(config, dataset)
-    )
-    source, access = provider.source, provider.access
-    problem = upload_problem(dataset, source.provider, config.datasets[dataset].allow_upload)
-    problem = problem or provider.unmet_need(embedding, config.services)
-    need = Need(dataset, name, source, problem)
-    if not items.is_file():
-        return need
-    texts = _distinct_texts(config, dataset, embedding, items)
-    missing = access.cache.missing(source, texts)
-    tokens = sum(map(estimated_tokens, missing))
-    return replace(
-        need,
-        texts=len(missing),
-        cached=len(texts) - len(missing),
-        tokens=tokens,
-        requests=sum(1 for _ in divide(missing, provider.service().limits)),
-        usd=usd(tokens, provider.usd_per_million),
-        sample=missing[0] if missing else "",
-    )
-
-
-def _distinct_texts(config: Config, dataset: str, embedding: Embedding, items: Path) -> list[str]:
-    template = embedding.template or config.datasets[dataset].template
-    texts = item_texts(read_table(items, ITEMS, None), template)
-    return list(dict.fromkeys(text for text in texts if text.strip()))
+    @property
+    def sample(self) -> str:
+        """One of the texts."""
+        ...
 
 
 def money_lines(config: Config, results: Path) -> Iterator[str]:
     """What will be sent where, and what it will cost, as lines to print."""
-    needs = paid_needs(config, results)
+    needs: list[Asked] = [*paid_needs(config, results), *prompt_needs(config, results)]
     if not needs:
         yield "paid services: none; no text leaves this machine"
         return
     access = Access(Permission("", (), config.max_usd, config.services))
     yield f"paid services (prices of {access.prices.as_of}, tokens estimated from lengths)"
     for need in needs:
-        yield f"  {need.name} of {need.dataset}: {_description(need)}"
+        told = f"nothing is sent: {need.problem}" if need.problem else need.amount
+        yield f"  {need.title}: {need.service}: {told}"
         if need.sample and not need.problem:
-            yield f"    sent to {need.source.endpoint}, such as {need.sample[:60]!r}"
-    asked = [need for need in needs if not need.problem]
-    yield f"  together: {_total(asked)}"
+            yield f"    sent to {need.endpoint}, such as {need.sample[:60]!r}"
+    yield f"  together: {_total([need for need in needs if not need.problem])}"
     balance = access.ledger.balance()
     limit = "no limit (max_usd)" if config.max_usd is None else f"limit {config.max_usd:g} USD"
     yield (
@@ -119,26 +82,10 @@ def money_lines(config: Config, results: Path) -> Iterator[str]:
     )
 
 
-def _description(need: Need) -> str:
-    what = f"{need.source.provider} {need.source.model}"
-    if need.problem:
-        return f"{what}: nothing is sent: {need.problem}"
-    if need.texts is None:
-        return f"{what}: unknown, the items are not prepared yet"
-    return (
-        f"{what}: {need.texts:,} texts to send, {need.cached:,} in the cache,"
-        f" {need.tokens:,} tokens, {need.requests:,} requests, {_price(need.usd)}"
-    )
-
-
-def _total(needs: Sequence[Need]) -> str:
-    if any(need.texts is None or (need.usd is None and need.texts) for need in needs):
+def _total(needs: Sequence[Asked]) -> str:
+    if not all(need.known for need in needs):
         return "unknown"
-    return _price(sum(need.usd or 0.0 for need in needs))
-
-
-def _price(amount: float | None) -> str:
-    return "price unknown" if amount is None else f"{amount:.4f} USD"
+    return price_text(sum(need.usd or 0.0 for need in needs))
 
 
 def machine_lines(plan: Plan, benchmarks: Path) -> Iterator[str]:

@@ -82,3 +82,8 @@ def read_prices(path: Path) -> Prices:
 def usd(tokens: float, usd_per_million: float | None) -> float | None:
     """The price of tokens, or None where it is unknown."""
     return None if usd_per_million is None else tokens * usd_per_million / 1e6
+
+
+def price_text(amount: float | None) -> str:
+    """A price for readers."""
+    return "price unknown" if amount is None else f"{amount:.4f} USD"
