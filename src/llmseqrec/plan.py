@@ -130,6 +130,10 @@ class Plan:
         named = self.named_runs(dataset, split, part)
         return [run for run in named if (dataset, split, run) not in self.not_run]
 
+    def prompted_of(self, dataset: str, split: str) -> list[str]:
+        """Runs of an experiment that ask a language model and can be done."""
+        return [run for run in self.runs_of(dataset, split) if self.config.runs[run].prompted]
+
     def done_experiments(self) -> list[tuple[str, str]]:
         """Experiments of which at least one run can be done."""
         return [pair for pair in self.experiments() if self.runs_of(*pair)]
@@ -298,6 +302,7 @@ class Plan:
         pairs = self.done_experiments()
         stems = [f"leaderboard.{d}.{s}" for d, s in self.experiments()]
         stems += [f"comparison.{d}.{s}" for d, s in pairs if self.comparisons_of(d, s)]
+        stems += [f"prompts.{d}.{s}" for d, s in pairs if self.prompted_of(d, s)]
         stems += ["datasets"] if pairs else []
         chosen = dict.fromkeys((e.dataset, e.split) for e in self.config.chosen)
         stems += [f"folds.{d}.{s}" for d, s in chosen if self.folds_of(d, s)]

@@ -13,6 +13,13 @@ from llmseqrec.resolve import ResolvedRun
 
 # Of what `train_model` reads, what prompts are made of.
 _PROMPTS_READ = ("catalogue", "preparation", "train")
+# What of a run's folder the table of prompted runs reads.
+_TABLE_FILES = {
+    "metrics": "metrics.test.json",
+    "names": "names.test.json",
+    "answers": "answers.test.json",
+    "run": "run.json",
+}
 
 
 class PromptedRuns:
@@ -71,7 +78,37 @@ class PromptedRuns:
         files = self.resolution_inputs(wildcards) | self._model_input(wildcards)
         return {name: path for name, path in files.items() if name != "lists"}
 
+    def table_inputs(self, wildcards: Any) -> list[str]:
+        """What the table of prompted runs is made of."""
+        return [
+            path
+            for run in self.table_runs(wildcards).values()
+            for paths in run["seeds"]
+            for path in paths.values()
+        ]
+
     # Parameters of jobs
+
+    def table_runs(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """Settings, and files of each seed, of the prompted runs of an experiment."""
+        pair = (wildcards.dataset, wildcards.split)
+        found = {}
+        for name in self.plan.prompted_of(*pair):
+            run, parameters = self.config.runs[name], self._parameters(pair[0], name)
+            free = None if parameters.constrained else parameters.sampling
+            found[run.display] = {
+                "task": run.model,
+                "language_model": run.language_model,
+                "variant": "fine-tuned" if run.finetune else "base",
+                "decoding": "free" if free else "constrained",
+                "temperature": free.temperature if free else None,
+                "top_p": free.top_p if free else None,
+                "seeds": [
+                    {kind: f"{folder}/{file}" for kind, file in _TABLE_FILES.items()}
+                    for folder in self.plan.seed_folders(*pair, name)
+                ],
+            }
+        return found
 
     def prompt_params(self, wildcards: Any) -> dict[str, Any]:
         """What of a run decides its prompts: not how answers are asked for and read."""
@@ -117,7 +154,11 @@ class PromptedRuns:
 
     def _of(self, wildcards: Any) -> tuple[ResolvedRun, Any]:
         run = self.plan.resolved[wildcards.dataset, wildcards.run]
-        return run, parameters_class(run.model)(**run.parameters)
+        return run, self._parameters(wildcards.dataset, wildcards.run)
+
+    def _parameters(self, dataset: str, name: str) -> Any:
+        run = self.plan.resolved[dataset, name]
+        return parameters_class(run.model)(**run.parameters)
 
     def _folder_of(self, name: str, wildcards: Any) -> str:
         """Folder of another run of the same split and part, and of the same seed if it has any."""

@@ -171,3 +171,39 @@ rule describe_run:
         code=PROMPTED.code("describe_run"),
     script:
         "../scripts/describe_run.py"
+
+
+rule build_prompted:
+    input:
+        results=PROMPTED.table_inputs,
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        csv="results/tables/prompts.{dataset}.{split}.csv",
+        md="results/tables/prompts.{dataset}.{split}.md",
+        tex="results/tables/prompts.{dataset}.{split}.tex",
+        html=report(
+            "results/tables/prompts.{dataset}.{split}.html",
+            caption="../report/prompted.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"result": "prompted language models"},
+        ),
+    log:
+        "logs/build_prompted/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/build_prompted/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        runs=PROMPTED.table_runs,
+        seeds=CONFIG.seeds,
+        code=code("build_prompted"),
+    script:
+        "../scripts/build_prompted.py"
