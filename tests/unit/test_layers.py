@@ -153,8 +153,8 @@ def test_parameters_of_prompt_tasks_load_nothing_heavy() -> None:
     assert not HEAVY & loaded_by("from llmseqrec.llm import parameters, tasks, templates")
 
 
-@pytest.mark.parametrize("provider", ["openai", "vertex"])
-def test_planning_a_paid_language_model_loads_nothing_heavy(provider: str) -> None:
+@pytest.mark.parametrize("provider", ["small", "local", "openai", "vertex"])
+def test_planning_a_language_model_loads_nothing_heavy(provider: str) -> None:
     assert not HEAVY & loaded_by(f"import llmseqrec.llm.providers.{provider}")
 
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from llmseqrec.config import LocalModelSettings, LoraSettings, Services
 from llmseqrec.embeddings import weights
-from llmseqrec.llm.language_model import LanguageModel, ModelSource, load_language_model
-from llmseqrec.llm.lora import LoraOptions, add_adapter, load_adapter, quantisation
-from llmseqrec.llm.pairs import Pair
 from llmseqrec.llm.prompts import Tokenize
 from llmseqrec.llm.providers.base import Place, TuningFiles
-from llmseqrec.llm.providers.on_device import OnDevice, pairs_of
-from llmseqrec.llm.tokenizer import TextTokenizer, load_tokenizer
+from llmseqrec.llm.providers.on_device import WEIGHTS, OnDevice
 
-Pairs = tuple[list[Pair], list[Pair]]
+if TYPE_CHECKING:
+    from llmseqrec.llm.language_model import LanguageModel
+    from llmseqrec.llm.tokenizer import TextTokenizer
 
-ADAPTER, WEIGHTS = "adapter", "weights"
+ADAPTER = "adapter"
 
 
 class LocalProvider(OnDevice[LocalModelSettings]):
@@ -34,17 +33,18 @@ class LocalProvider(OnDevice[LocalModelSettings]):
         return weights.unmet_need(settings)
 
     def finetune(self, files: TuningFiles, place: Place) -> None:
-        pairs, base = pairs_of(files), self.load(None)
         if self.settings.lora is None:
-            self._finetune_all(pairs, base, place)
+            self._finetune_all(files, place)
         else:
-            self._finetune_adapter(pairs, base, self.settings.lora, place)
+            self._finetune_adapter(files, self.settings.lora, place)
 
     def load(self, model: Path | None) -> LanguageModel:
-        if model is not None and (model / WEIGHTS).is_dir():
-            source = ModelSource(str(model / WEIGHTS))
-            return load_language_model(source, self.device, self.settings.dtype)
+        from llmseqrec.llm.language_model import ModelSource, load_language_model
+        from llmseqrec.llm.lora import load_adapter, quantisation
+
         own = self.settings
+        if model is not None and (model / WEIGHTS).is_dir():
+            return load_language_model(ModelSource(str(model / WEIGHTS)), self.device, own.dtype)
         options = quantisation(own.bits) if own.bits else {}
         source = ModelSource(own.model, own.revision, own.allow_download)
         base = load_language_model(source, self.device, own.dtype, **options)
@@ -62,25 +62,33 @@ class LocalProvider(OnDevice[LocalModelSettings]):
 
     @cached_property
     def _tokenizer(self) -> TextTokenizer:
+        from llmseqrec.llm.tokenizer import load_tokenizer
+
         return load_tokenizer(weights.obtain_folder(self.settings))
 
-    def _finetune_all(self, pairs: Pairs, base: LanguageModel, place: Place) -> None:
-        for weight in base.network.parameters():
-            weight.requires_grad_(True)
-        history = self.train(pairs, base, place)
-        facts = self._facts("all weights")
-        self.write(place, history, facts, lambda folder: base.save(folder / WEIGHTS))
+    def _finetune_all(self, files: TuningFiles, place: Place) -> None:
+        from llmseqrec.llm.tuning import pairs_of, train, write_tuned
 
-    def _finetune_adapter(
-        self, pairs: Pairs, base: LanguageModel, lora: LoraSettings, place: Place
-    ) -> None:
+        model = self.load(None)
+        for weight in model.network.parameters():
+            weight.requires_grad_(True)
+        history = train(model, pairs_of(files), self.settings, place)
+        facts = self._facts("all weights")
+        write_tuned(place, history, facts, lambda folder: model.save(folder / WEIGHTS))
+
+    def _finetune_adapter(self, files: TuningFiles, lora: LoraSettings, place: Place) -> None:
+        from llmseqrec.llm.lora import LoraOptions, add_adapter
+        from llmseqrec.llm.tuning import pairs_of, train, write_tuned
+
         options = LoraOptions(**lora.model_dump() | {"targets": tuple(lora.targets)})
+        base = self.load(None)
         adapted = add_adapter(base, options, place.seed)
         adapted.base.network.to(base.device)
-        history = self.train(pairs, adapted.base, place)
+        history = train(adapted.base, pairs_of(files), self.settings, place)
         facts = self._facts("an adapter") | {"lora": lora.model_dump()}
-        self.write(place, history, facts, lambda folder: adapted.save(folder / ADAPTER))
+        write_tuned(place, history, facts, lambda folder: adapted.save(folder / ADAPTER))
 
-    def _facts(self, trained: str) -> dict[str, object]:
+    def _facts(self, trained: str) -> dict[str, Any]:
         own = self.settings
-        return {"base": own.model, "revision": own.revision, "trained": trained, "bits": own.bits}
+        named = {"base": own.model, "revision": own.revision, "bits": own.bits}
+        return self.facts(trained=trained, **named)
