@@ -74,7 +74,7 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 
 def test_the_documented_template_is_sound(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "prompt-tasks.md").read_text()
-    block = page.split("```yaml\n")[1].split("```")[0]
+    block = page.split("## Templates")[1].split("```yaml\n")[1].split("```")[0]
     path = written(tmp_path, block)
     assert set(yaml.safe_load(block)["chat"]) == set(Template.model_fields)
     assert read_template(path, "gen_item", "chat").glue == "\n"

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from llmseqrec.config import parse_config
 from llmseqrec.errors import InputError
@@ -93,6 +94,15 @@ def test_a_wrong_language_model_is_refused(settings: dict[str, Any], message: st
     made["language_models"] = MODELS | {"big": settings}
     with pytest.raises(InputError, match=message):
         parse_config(made)
+
+
+def test_the_documented_runs_are_accepted() -> None:
+    page = (ROOT / "docs" / "prompt-tasks.md").read_text()
+    documented = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    made = content(**documented["runs"])
+    made["language_models"] = documented["language_models"]
+    config = parse_config(made)
+    assert [name for name, run in config.runs.items() if run.tuned] == ["gen_item"]
 
 
 def test_a_service_cannot_be_held_to_the_catalogue() -> None:
