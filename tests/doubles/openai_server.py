@@ -40,6 +40,7 @@ class OpenAIDouble(Double):
         self.step_faults: dict[str, list[Fault]] = {}
         self.looks = 1  # at a batch before it has ended
         self.spoil: set[int] = set()  # lines of a batch that fail
+        self.batch_ends = "completed"
         self.omit: set[int] = set()  # lines of a batch that get no answer
         self.names: dict[str, tuple[str, str]] = {}  # file name and purpose of each file
         self.models: dict[str, str | None] = dict(MODELS)  # and when they are shut down
@@ -114,7 +115,7 @@ def looked_at(double: OpenAIDouble, batch: dict[str, Any]) -> dict[str, Any]:
             continue
         body = double.reply(asked["url"], asked["body"])
         output.append(done | {"response": {"status_code": 200, "body": body}})
-    batch["status"] = "completed"
+    batch["status"] = double.batch_ends
     for name, rows in (("output_file_id", output), ("error_file_id", failed)):
         if rows:
             batch[name] = f"file-{len(double.files)}"

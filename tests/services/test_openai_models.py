@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from llmseqrec.config import OpenAIModelSettings
 from llmseqrec.contracts import read_json
@@ -192,6 +193,19 @@ def test_settings_of_a_model_are_sent(provider: Make, double: OpenAIModelsDouble
             "reasoning_effort": "none",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("base_url", "http://me:secret@host", "a user name or password"),
+        ("samples_a_request", 129, "less than or equal to 128"),
+        ("temperature", 1, "Extra inputs"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(key: str, value: object, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        OpenAIModelSettings(**{"provider": "openai", "model": BASE, key: value})
 
 
 def test_a_model_of_texts_is_trained_and_asked_with_texts(
@@ -481,6 +495,31 @@ def test_rows_that_a_batch_lacks_are_asked_for_again_alone(
     double.omit, double.spoil = set(), set()
     found = provider(batch=True).answers(None, QUESTIONS, request())
     assert found == [[f"{name} again 0"] for name in NAMES]
+    assert list(double.asked.values()) == [1] * len(NAMES)
+
+
+@pytest.mark.parametrize("end", ["expired", "cancelled", "failed"])
+def test_a_batch_that_ends_too_early_keeps_what_was_answered(
+    provider: Make, double: OpenAIModelsDouble, end: str
+) -> None:
+    double.batch_ends, double.omit = end, {0, 1, 2, 3}
+    with pytest.raises(InputError, match=f"4 of 6 requests failed: {end}; what is missing"):
+        provider(batch=True).answers(None, QUESTIONS, request())
+    double.batch_ends, double.omit = "completed", set()
+    assert len(provider(batch=True).answers(None, QUESTIONS, request())) == len(NAMES)
+    assert list(double.asked.values()) == [1] * len(NAMES)
+    assert provider().access.ledger.balance().reserved == 0
+
+
+def test_a_quota_that_is_used_up_while_asking_keeps_what_was_answered(
+    provider: Make, double: OpenAIModelsDouble
+) -> None:
+    provider().answers(None, QUESTIONS[:2], request())
+    double.faults = [refuse(429, "insufficient_quota", "You exceeded your quota")]
+    with pytest.raises(InputError, match=rf"^openai {BASE}: .*exceeded your quota"):
+        provider().answers(None, QUESTIONS, request())
+    assert len(double.bodies) == 3  # nothing follows
+    assert len(provider().answers(None, QUESTIONS, request())) == len(NAMES)
     assert list(double.asked.values()) == [1] * len(NAMES)
 
 

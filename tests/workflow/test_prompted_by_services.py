@@ -144,7 +144,7 @@ def test_a_killed_workflow_goes_on_and_what_is_deleted_is_not_bought_again(
     assert double.steps == ["files", "files", "jobs"]
     asked = dict(double.asked)
     metrics = (folder / METRICS).read_bytes()
-    shutil.rmtree(folder / "results")
+    shutil.rmtree(seed(folder, "cool"))
     done = run(folder, METRICS, *OWN)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (folder / METRICS).read_bytes() == metrics

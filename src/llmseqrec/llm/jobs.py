@@ -98,6 +98,7 @@ class TuningJob:
                 the job failed, was cancelled or takes too long; told in one line.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        _LOG.info("%s: fine-tuning, state in %s", self._title, self.path)
         with FileLock(self.path.with_suffix(".lock")):
             record = self._read()
             if record.state == "succeeded":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,21 +14,24 @@ from llmseqrec.services.openai_batch import Batches
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent
 from llmseqrec.services.problems import ServiceError
+from llmseqrec.services.shelf import Shelf
 
 REQUESTS, BYTES = 50_000, 150_000_000  # of one batch; the service takes 200 MB
 
 
 @dataclass(frozen=True)
 class BatchAsking:
-    """Asks what the cache lacks by batches; one job of a model at a time, the others wait.
+    """Asks what the cache lacks by batches; one job of the same questions at a time.
 
     Attributes:
         asking: cache, ledger, prices.
+        questions: all that are to be answered.
         client: of the service.
         read: the answers to a question in the service's response, which it checks.
     """
 
     asking: Asking
+    questions: Sequence[Question]
     client: OpenAIClient
     read: Callable[[Question, Any], Completion]
 
@@ -43,10 +47,12 @@ class BatchAsking:
 
     @property
     def identity(self) -> str:
-        """What tells its batches from those of others."""
-        return canonical(["answers", self.client.endpoint, self.model])
+        """What tells its batches from those of others, which go on beside them."""
+        keys = sorted({question.key for question in self.questions})
+        digest = hashlib.sha256(b"".join(keys)).hexdigest()
+        return canonical(["answers", self.client.endpoint, self.model, digest])
 
-    def complete(self, questions: Sequence[Question]) -> None:
+    def complete(self) -> None:
         """Bring the answers to all questions into the cache; waits for the service, up to a day.
 
         Raises:
@@ -54,19 +60,18 @@ class BatchAsking:
                 failed; what the others brought is kept.
         """
         cache = self.asking.cache
-        if not cache.missing(questions):
+        if not cache.missing(self.questions):
             return
         self.asking.access.permission.check_upload("openai")
         self.asking.service.check_model()
         batches = Batches(self.client, self.asking.access, self)
+        shelf = Shelf(self.model, cache.missing, cache.claim, cache.release)
         with batches.lock():
             try:
                 batches.take_up()
-                batches.buy(_groups(cache.claim(cache.missing(questions))))
+                shelf.fill(cache.missing(self.questions), lambda mine: batches.buy(_groups(mine)))
             except ServiceError as problem:
                 raise InputError(f"openai {self.model}: batch: {problem}") from None
-            finally:
-                cache.release()
 
     def body(self, request: list[Any]) -> dict[str, Any]:
         """What a request asks for."""

@@ -70,7 +70,7 @@ class OpenAIProvider(PaidProvider[OpenAIModelSettings]):
         elif asking.cache.missing(questions):
             from llmseqrec.services.asking_batch import BatchAsking
 
-            BatchAsking(asking, self.client, answer_of).complete(questions)
+            BatchAsking(asking, questions, self.client, answer_of).complete()
 
     def tariff(self, model: str, batch: bool = False) -> Tariff:
         """Prices of the base model or of one made from it, by the Batch API where that is used."""
