@@ -61,7 +61,7 @@ def _add_cache(cache: argparse.ArgumentParser) -> None:
     cache.add_argument("--completions", type=Path, default=known.completions, help="%(default)s")
     commands = cache.add_subparsers(required=True, metavar="COMMAND", dest="action")
     commands.add_parser("stats", help="what it holds, and that of answers, by model")
-    commands.add_parser("verify", help="check every vector")
+    commands.add_parser("verify", help="check every vector and every answer")
     for name, text in (
         ("export", "write vectors, texts and prices into a file to share"),
         ("prune", "delete the vectors of a provider or model"),
@@ -96,22 +96,17 @@ def use_cache(options: argparse.Namespace) -> None:
     Raises:
         InputError: there is no cache, or something is wrong with it.
     """
-    from llmseqrec.services import cache_files
+    from llmseqrec.services import cache_files, completion_files
 
     path = options.path
     choice = cache_files.Choice(getattr(options, "provider", None), getattr(options, "model", None))
     if options.action == "stats":
-        answers = list(cache_files.answer_lines(options.completions))
+        answers = list(completion_files.answer_lines(options.completions))
         summaries = [] if answers and not path.is_file() else cache_files.summaries(path)
         for line in [*map(cache_files.describe, summaries), *answers]:
             print(line)
     elif options.action == "verify":
-        found = cache_files.problems(path)
-        for problem in found:
-            print(problem)
-        if found:
-            raise InputError(f"{path}: {len(found)} problems")
-        print(f"{path}: all vectors are what they should be")
+        _verify(path, options.completions)
     elif options.action == "export":
         count = cache_files.export_vectors(path, options.file, choice)
         print(f"{options.file}: {count:,} vectors")
@@ -119,6 +114,27 @@ def use_cache(options: argparse.Namespace) -> None:
         print(f"{path}: {cache_files.import_vectors(path, options.file):,} vectors are new")
     else:
         print(f"{path}: {cache_files.prune(path, choice):,} vectors deleted")
+
+
+def _verify(vectors: Path, answers: Path) -> None:
+    """Check the caches that there are.
+
+    Raises:
+        InputError: something is wrong with one, or there is none.
+    """
+    from llmseqrec.services import cache_files
+    from llmseqrec.services.completion_files import answer_problems
+
+    checks = [(vectors, "vectors", cache_files.problems)]
+    if answers.is_file():
+        checks = [*checks[: vectors.is_file()], (answers, "answers", answer_problems)]
+    for path, what, problems in checks:
+        found = problems(path)
+        for problem in found:
+            print(problem)
+        if found:
+            raise InputError(f"{path}: {len(found)} problems")
+        print(f"{path}: all {what} are what they should be")
 
 
 def predict_sessions(options: argparse.Namespace) -> None:

@@ -100,6 +100,27 @@ def test_stats_tell_of_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["cache", "--path", none, "--completions", none, "stats"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE completions SET request = replace(request, 'Ros', 'Res')", "another key"),
+        ("UPDATE completions SET request = 'x'", "no JSON"),
+        ("UPDATE completions SET texts = '[1]'", "answers that are no texts"),
+    ],
+)
+def test_verify_finds_what_is_wrong(
+    tmp_path: Path, statement: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = cache_in(tmp_path)
+    cache.add(QUESTION, ANSWER)
+    paths = ["--path", str(tmp_path / "none.sqlite"), "--completions", str(cache.database.path)]
+    assert main(["cache", *paths, "verify"]) == 0
+    with cache.database.writing() as connection:
+        connection.execute(statement)
+    assert main(["cache", *paths, "verify"]) == 1
+    assert reason in capsys.readouterr().out
+
+
 def _ask(folder: Path, url: str, start: int, told: Any) -> None:
     os.environ["OPENAI_API_KEY"] = OpenAIModelsDouble.key
     settings = OpenAIModelSettings(provider="openai", model=BASE, base_url=f"{url}/v1")

@@ -21,6 +21,7 @@ MODEL = "gpt-4o-mini-2024-07-18"
 TUNED = f"ft:{MODEL}:org::1"
 SAMPLING = {"temperature": 0.25, "max_tokens": 30}
 ASKED = {"model": "gen_item", "language_model": "gpt", "embedding": "minilm"}
+OWN = {"dataset": "tiny", "split": "temporal", "runs": ["gpt_gen_item"]}
 # Bytes of a line as it is sent, and of a request for five answers.
 LINE = (
     '{"messages":[{"content":"What is bought next?","role":"system"},{"content":"NAME","role":'
@@ -58,6 +59,15 @@ def content(tmp_path: Path) -> dict[str, Any]:
         "prices": str(ROOT / "config" / "prices.yaml"),
     }
     return content
+
+
+def test_the_documented_run_is_accepted(content: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "costs.md").read_text().partition("## Fine-tuned")[2]
+    documented = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    own = {name: documented[name] for name in ("runs", "language_models", "max_usd")}
+    config = parse_config(content | own | {"experiments": [OWN]})
+    assert config.language_model_of("gpt_gen_item").model == MODEL
+    assert documented["datasets"] == {"beauty": {"allow_upload": ["openai"]}}
 
 
 def build(folder: Path, *runs: str) -> None:

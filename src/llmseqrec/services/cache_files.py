@@ -13,7 +13,6 @@ import numpy as np
 
 from llmseqrec.contracts import atomic_path
 from llmseqrec.errors import InputError
-from llmseqrec.services import completions
 from llmseqrec.services.cache import SCHEMA, STORED, Source
 from llmseqrec.services.database import Database
 
@@ -182,7 +181,7 @@ def _source_of(text: str) -> Source:
 def describe(summary: Summary) -> str:
     """A summary in one line."""
     source = {key: value for key, value in asdict(summary.source).items() if value is not None}
-    price = _price(summary.usd, summary.unpriced)
+    price = known_price(summary.usd, summary.unpriced)
     named = " ".join(str(value) for value in source.values())
     return (
         f"{named}: {summary.vectors:,} vectors of {summary.dimensions} dimensions,"
@@ -190,22 +189,6 @@ def describe(summary: Summary) -> str:
     )
 
 
-def answer_lines(path: Path) -> Iterator[str]:
-    """What a cache of answers holds, a line a base model; nothing where there is none."""
-    if not path.is_file():
-        return
-    query = (
-        "SELECT provider, endpoint, base, count(*), total(input_tokens), total(output_tokens),"
-        " total(usd), sum(usd IS NULL) FROM completions GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-    )
-    with Database(path, completions.SCHEMA, journal_mode=None).reading() as connection:
-        for *named, requests, asked, answered, usd, unpriced in connection.execute(query):
-            price = _price(usd, unpriced)
-            yield (
-                f"{' '.join(named)}: {requests:,} requests, {asked:,.0f} tokens of questions,"
-                f" {answered:,.0f} of answers, {price}"
-            )
-
-
-def _price(usd: float, unpriced: int) -> str:
+def known_price(usd: float, unpriced: int) -> str:
+    """A sum of prices, and how many are missing from it."""
     return f"{usd:.4f} USD" + (f" and {unpriced} of unknown price" if unpriced else "")
