@@ -212,6 +212,13 @@ class Plan:
             return None
         return f"results/{dataset}/embeddings/{name}.json"
 
+    def paid_answers(self, dataset: str, split: str, run: str) -> str | None:
+        """The facts beside the answers of a run's first seed, where somebody was paid for them."""
+        model = self.resolved[dataset, run].language_model
+        if model is None or model.provider not in UPLOADING:
+            return None
+        return f"{self.seed_folders(dataset, split, run)[0]}/answers.test.json"
+
     def tie_files(self, wildcards: Any) -> dict[str, str]:
         """The tie study of each run that has one."""
         dataset, split = wildcards.dataset, wildcards.split
@@ -396,6 +403,7 @@ class Plan:
             else:
                 row |= {"folders": self.seed_folders(*pair, name), "ties": ties.get(name)}
                 row["paid"] = self.paid_facts(pair[0], name)
+                row["asked"] = self.paid_answers(*pair, name)
             rows[name] = row
         return rows
 

@@ -122,7 +122,7 @@ def gather(
     Args:
         runs: by run name: `display`, `row` (of the published table), and either `folders` (of its
             seeds), `ties` (file or None) and, where there is one, `paid` (facts of vectors that
-            were paid for), or `reason`.
+            were paid for) and `asked` (facts of answers that were), or `reason`.
         published: a published table, or None.
     """
     table = read_published(published) if published else None
@@ -132,7 +132,7 @@ def gather(
             run["folders"],
             Path(run["ties"]) if run["ties"] else None,
             run["row"] if table is not None else None,
-            _cost(run.get("paid")),
+            "; ".join(filter(None, [_cost(run.get("paid")), _asking(run.get("asked"))])),
         )
         for run in runs.values()
         if "folders" in run
@@ -186,3 +186,14 @@ def _cost(path: str | None) -> str:
         return ""
     price = "unknown price" if found["usd"] is None else f"{found['usd']:.4f} USD"
     return f"item vectors: {found['tokens']:,.0f} tokens, {price}"
+
+
+def _asking(path: str | None) -> str:
+    """What was paid for a language model's answers, as a note."""
+    found = read_json(path) if path else {}
+    if not found.get("cost"):
+        return ""
+    usd = found["cost"]["usd"]
+    if usd is None:
+        return "answers: unknown price"
+    return f"answers: {1000 * usd / found['prompts']:.4f} USD for 1,000 sessions"

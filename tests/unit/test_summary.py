@@ -107,6 +107,24 @@ def test_gathered_runs_are_done_or_have_a_reason(seeds: list[str]) -> None:
     assert published is None
 
 
+@pytest.mark.parametrize(
+    ("cost", "note"),
+    [
+        ({"usd": 0.25}, "answers: 0.5000 USD for 1,000 sessions"),
+        ({"usd": None}, "answers: unknown price"),
+        (None, ""),
+    ],
+)
+def test_a_row_tells_what_answers_cost(
+    cost: dict[str, float] | None, note: str, seeds: list[str], tmp_path: Path
+) -> None:
+    write_json({"answers": 10_000, "prompts": 500, "cost": cost}, tmp_path / "answers.test.json")
+    row = {"display": "A", "row": None, "folders": seeds, "ties": None}
+    done, _, _ = gather({"a": row | {"asked": str(tmp_path / "answers.test.json")}}, None)
+    without, _, _ = gather({"a": row}, None)
+    assert done[0].note == "; ".join(filter(None, [without[0].note, note]))
+
+
 def test_label_tells_what_was_measured_on(tmp_path: Path) -> None:
     counts = {"test_sessions": 9, "data_hash": "abc"}
     write_json(counts, tmp_path / "statistics.json")

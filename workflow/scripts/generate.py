@@ -18,4 +18,5 @@ with job(snakemake.log[0]):
     questions = Path(snakemake.input.questions)
     table = generate(task, provider, files.language_model, questions, seed)
     write_table(table, Path(snakemake.output.answers), ANSWERS)
-    write_json({"answers": len(table), "cost": provider.cost()}, Path(snakemake.output.facts))
+    counts = {"answers": len(table), "prompts": table["session_id"].nunique()}
+    write_json(counts | {"cost": provider.cost()}, Path(snakemake.output.facts))
