@@ -112,26 +112,30 @@ def long_jobs(plan: Plan) -> dict[str, list[str]]:
     """Names of the jobs of the rules that take long, as in the names of their benchmark files."""
     pairs = plan.experiments()
     runs = [(*pair, run) for pair in pairs for run in plan.runs_of(*pair)]
-    fitted = [
-        f"{dataset}.{split}.full.{run}.seed{seed}"
+    jobs = [
+        (run, f"{dataset}.{split}.full.{run}.seed{seed}")
         for dataset, split, run in runs
-        if run in plan.fitted
         for seed in plan.seeds_of(dataset, run)
     ]
+    configured = plan.config.runs
+    fitted = [job for run, job in jobs if run in plan.fitted]
     embedded = {
         f"{dataset}.{name}" for dataset, _, run in runs if (name := plan.config.runs[run].embedding)
     }
-    return {
+    named = {
         "prepare_sessions": sorted({dataset for dataset, _, _ in runs}),
         "embed_items": sorted(embedded),
         "train_model": fitted,
         "recommend": [f"{job}.test" for job in fitted],
+        "finetune_llm": [job for run, job in jobs if configured[run].tuned],
+        "generate": [f"{job}.test" for run, job in jobs if configured[run].prompted],
         "tie_sensitivity": [
             f"{dataset}.{split}.{run}"
             for dataset, split in pairs
             for run in plan.tie_runs(dataset, split)
         ],
     }
+    return {rule: names for rule, names in named.items() if names}
 
 
 def _recorded(path: Path) -> tuple[float, float] | None:

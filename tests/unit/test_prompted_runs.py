@@ -9,6 +9,7 @@ import yaml
 
 from llmseqrec.config import parse_config
 from llmseqrec.errors import InputError
+from llmseqrec.forecast import long_jobs
 from llmseqrec.plan import Plan
 from llmseqrec.plan_prompts import PromptedRuns
 from tests.conftest import ROOT, tiny_content
@@ -152,6 +153,17 @@ def test_a_run_asks_the_model_of_another() -> None:
     assert prompted.asking_inputs(job("y"))["language_model"] == model
     assert (prompted.names, prompted.tuned) == ({"x", "y"}, {"x"})
     assert not {"x", "y"} & plan.fitted
+
+
+def test_long_jobs_are_those_that_train_and_ask() -> None:
+    borrowing = ITEM | {"display": "Free", "finetuned_by": "x", "parameters": {}}
+    made = content(x=ITEM, y=borrowing)
+    made["datasets"]["tiny"] |= {"private": False, "sample": {}}
+    jobs = long_jobs(Plan(parse_config(made), ROOT))
+    job = "tiny.temporal.full"
+    assert jobs["finetune_llm"] == [f"{job}.x.seed5", f"{job}.x.seed6"]
+    assert len(jobs["generate"]) == 4
+    assert not {"train_model", "tie_sensitivity"} & set(jobs)
 
 
 def test_what_is_asked_decides_no_prompt() -> None:
