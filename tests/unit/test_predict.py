@@ -223,6 +223,11 @@ def external_run(folder: Path) -> None:
     edit(folder / "run.json", run=run)
 
 
+def prompted_run(folder: Path) -> None:
+    run = {"model": "gen_item", "params_from": "default", "parameters": {}}
+    edit(folder / "run.json", run=run)
+
+
 def without(*keys: str) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         facts = read_json(folder / "run.json")
@@ -256,6 +261,7 @@ WRONG_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no json": (lambda folder: (folder / "run.json").write_text("{"), r"run\.json: not the facts"),
     "a list": (lambda folder: (folder / "run.json").write_text("[]"), r"run\.json: not the facts"),
     "external": (external_run, r"run\.json: model external cannot predict"),
+    "prompted": (prompted_run, r"gen_item cannot predict: its lists come from a language model's"),
     **{
         f"no {'.'.join(keys)}": (without(*keys), rf"run\.json: not the facts .*{keys[-1]}.*again")
         for keys in [
