@@ -11,6 +11,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent, JobCreateParams
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 from pydantic import TypeAdapter
 
 from llmseqrec.llm.pairs import Pair
@@ -142,6 +143,16 @@ def seen(double: OpenAIModelsDouble, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
+def checkpoint(job: str, step: int) -> dict[str, Any]:
+    """Of a job, with its losses."""
+    losses = {"train_loss": 1 / step, "valid_loss": 3.0, "full_valid_loss": 2 / step}
+    made = {"id": f"c{step}", "created_at": 1, "object": "fine_tuning.job.checkpoint"}
+    made |= {"fine_tuned_model_checkpoint": f"ft:{step}", "fine_tuning_job_id": job}
+    made |= {"step_number": step, "metrics": losses if step > 10 else losses | {"train_loss": None}}
+    FineTuningJobCheckpoint.model_validate(made)
+    return made
+
+
 class OpenAIModelsHandler(OpenAIHandler):
     """Fine-tuning jobs, chat and completions beside the paths of vectors."""
 
@@ -185,6 +196,9 @@ class OpenAIModelsHandler(OpenAIHandler):
                 made: Any = {"object": "list", "data": found[::-1], "has_more": False}
             elif len(parts) == 1:
                 made = seen(double, double.jobs[parts[0]])
+            elif parts[1] == "checkpoints":
+                data = [checkpoint(parts[0], step) for step in (20, 10)]
+                made = {"object": "list", "data": data, "has_more": False}
             else:
                 status = double.jobs[parts[0]]["status"]
                 event = {"id": f"e-{status}", "created_at": 1, "level": "info"}

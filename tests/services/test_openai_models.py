@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from llmseqrec.config import OpenAIModelSettings
-from llmseqrec.contracts import read_json
+from llmseqrec.contracts import STEP_HISTORY, read_json, read_table
 from llmseqrec.errors import InputError
 from llmseqrec.llm.providers.openai import OpenAIProvider
 from tests.doubles.openai_models import BASE, RETIRED, OpenAIModelsDouble, OpenAIModelsHandler
@@ -123,6 +124,22 @@ def test_a_job_is_found_again_when_its_state_is_lost(
         path.unlink()
     assert tuned(provider(), tmp_path) == first
     assert double.steps == ["files", "files", "jobs"]
+
+
+def test_losses_of_the_training_are_kept(
+    provider: Make, double: OpenAIModelsDouble, tmp_path: Path
+) -> None:
+    tuned(provider(), tmp_path)
+    written = read_table(tmp_path / "run" / "history.parquet", STEP_HISTORY)
+    assert written.to_dict("list") == {
+        "step": [10, 20],
+        "loss": [pytest.approx(float("nan"), nan_ok=True), 0.05],
+        "validation": [0.2, 0.1],
+    }
+    double.jobs.clear()  # a second look at the same job is none at the service
+    tuned(provider(), tmp_path, "again")
+    again = read_table(tmp_path / "again" / "history.parquet", STEP_HISTORY)
+    pd.testing.assert_frame_equal(again, written)
 
 
 def test_a_deleted_model_is_trained_anew_once_its_state_is_gone(

@@ -15,50 +15,22 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock
 
 from llmseqrec.contracts import read_json, write_json
 from llmseqrec.errors import InputError
-from llmseqrec.llm.tuning_service import PREFIX, Content, TuningService, View
+from llmseqrec.llm.tuning_service import PREFIX, Content, Record, TuningService, View
 from llmseqrec.services.access import Access
 from llmseqrec.services.completions import canonical
-from llmseqrec.services.ledger import BATCH, Demand
+from llmseqrec.services.ledger import Demand
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError, with_retries
 from llmseqrec.services.secrets import without_secrets
 
 _LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Record:
-    """A job, as its state file has it.
-
-    Attributes:
-        name: made of the content.
-        state: `prepared`, `uploading`, `submitting`, `submitted`, then `succeeded`.
-        files: the service's names of what was uploaded.
-        job: the service's name of the job.
-        model: the fine-tuned model.
-        tokens: that were trained; the bound on them where the service does not tell.
-        usd: what the training did cost, None where the price is unknown.
-    """
-
-    name: str
-    state: Literal["prepared", "uploading", "submitting", "submitted", "succeeded"] = "prepared"
-    files: tuple[str, ...] = ()
-    job: str | None = None
-    model: str | None = None
-    tokens: float | None = None
-    usd: float | None = None
-
-    @property
-    def owner(self) -> str:
-        """Who holds its money in the ledger."""
-        return f"{BATCH}tuning/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +102,8 @@ class TuningJob:
         if not self.path.is_file():
             return Record(self.name)
         content = read_json(self.path)
-        return Record(**content | {"files": tuple(content["files"])})
+        lists = {name: tuple(content[name]) for name in ("files", "history")}
+        return Record(**content | lists)
 
     def _keep(self, record: Record) -> Record:
         write_json(asdict(record), self.path)
@@ -255,4 +228,12 @@ class TuningJob:
         if entry is not None:
             ledger.settle(entry, tokens, price)
         done = replace(record, state="succeeded", model=view.model, tokens=tokens, usd=price)
-        return self._keep(done)
+        return self._keep(replace(done, history=self._history(view.job)))
+
+    def _history(self, job: str) -> tuple[dict[str, float | None], ...]:
+        """Losses by step; they decide nothing, so may be missed."""
+        try:
+            return tuple(dict(row) for row in self.service.history(job))
+        except ServiceError as problem:
+            _LOG.info("%s: no losses: %s", job, problem)
+            return ()

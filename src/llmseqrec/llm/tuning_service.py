@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from llmseqrec.services.ledger import BATCH
 
 PREFIX = "llmseqrec"  # of the names of files, and the key of a job's name
 
@@ -42,6 +44,36 @@ class View:
     model: str | None = None
     tokens: float | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job, as its state file has it.
+
+    Attributes:
+        name: made of the content.
+        state: `prepared`, `uploading`, `submitting`, `submitted`, then `succeeded`.
+        files: the service's names of what was uploaded.
+        job: the service's name of the job.
+        model: the fine-tuned model.
+        tokens: that were trained; the bound on them where the service does not tell.
+        usd: what the training did cost, None where the price is unknown.
+        history: losses by step, where the service tells them.
+    """
+
+    name: str
+    state: Literal["prepared", "uploading", "submitting", "submitted", "succeeded"] = "prepared"
+    files: tuple[str, ...] = ()
+    job: str | None = None
+    model: str | None = None
+    tokens: float | None = None
+    usd: float | None = None
+    history: tuple[dict[str, float | None], ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """Who holds its money in the ledger."""
+        return f"{BATCH}tuning/{self.name}"
 
 
 class TuningService(Protocol):
@@ -92,4 +124,8 @@ class TuningService(Protocol):
 
     def news(self, job: str) -> list[tuple[str, str]]:
         """What happened to a job so far: name and text of each event, oldest first."""
+        ...
+
+    def history(self, job: str) -> list[dict[str, float]]:
+        """Losses by step of a job that has succeeded, see `STEP_HISTORY`; none if it tells none."""
         ...

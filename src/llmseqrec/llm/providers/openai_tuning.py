@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -95,6 +96,16 @@ class OpenAITuning:
 
         return self._call(read)
 
+    def history(self, job: str) -> list[dict[str, float]]:
+        """Losses of the checkpoints, in the order of their steps."""
+
+        def read(library: Any) -> list[dict[str, float]]:
+            listed = library.fine_tuning.jobs.checkpoints.list(job)
+            found = {int(one.step_number): one.metrics for one in listed}
+            return [{"step": step, **_losses(found[step])} for step in sorted(found)]
+
+        return self._call(read)
+
     def _lives(self, view: View) -> bool:
         """Whether a job is under way, or has made a model that was not deleted since."""
         if view.ended and view.model is None:
@@ -119,3 +130,13 @@ def _view(job: Any) -> View:
     tokens = getattr(job, "trained_tokens", None)
     model = job.fine_tuned_model if status == "succeeded" else None
     return View(str(job.id), status, status in _ENDED, model, tokens, reason)
+
+
+def _losses(metrics: Any) -> dict[str, float]:
+    """Of training and of validation, over all of its prompts where that was done."""
+    kinds = {"loss": ("train_loss",), "validation": ("full_valid_loss", "valid_loss")}
+    found = {
+        name: [value for key in keys if (value := getattr(metrics, key, None)) is not None]
+        for name, keys in kinds.items()
+    }
+    return {name: float(values[0]) if values else math.nan for name, values in found.items()}

@@ -16,7 +16,7 @@ from llmseqrec.config import PaidModelSettings, Services
 from llmseqrec.errors import InputError
 from llmseqrec.llm.prompts import Example, Prompt, Tokenize
 from llmseqrec.llm.providers.base import LLMProvider, Place, Request, TuningFiles
-from llmseqrec.llm.tuning_service import Content, TuningService
+from llmseqrec.llm.tuning_service import Content, Record, TuningService
 from llmseqrec.services.access import Access
 from llmseqrec.services.asking import Asking, CompletionService, Tariff
 from llmseqrec.services.completions import Asker, Question, canonical
@@ -25,7 +25,7 @@ from llmseqrec.services.tokens import estimated_tokens
 from llmseqrec.uploads import Permission
 
 if TYPE_CHECKING:
-    from llmseqrec.llm.jobs import Record, TuningJob
+    from llmseqrec.llm.jobs import TuningJob
 
 P = TypeVar("P", bound=PaidModelSettings)
 _SEEDS = 1000  # requests of one prompt at most, each with a seed of its own
@@ -113,19 +113,24 @@ class PaidProvider(LLMProvider[P]):
         return TuningJob(self.tuning(title), self.access, content, self.settings.epochs)
 
     def finetune(self, files: TuningFiles, place: Place) -> None:
-        """Write model.json, which names the fine-tuned model.
+        """Write model.json, which names the fine-tuned model, and losses where there are any.
 
         Raises:
             InputError: there is nothing to train on, or the job cannot be done.
         """
-        from llmseqrec.contracts import atomic_folder, write_json
+        import pandas as pd
+
+        from llmseqrec.contracts import STEP_HISTORY, atomic_folder, write_json, write_table
 
         job = self.job(files, place.seed, place.name)
         if not job.content.training:
             raise InputError(f"{files.training}: no prompts to train on")
-        facts = self._facts(job, job.run())
+        done = job.run()
         with atomic_folder(place.model) as folder:
-            write_json(facts, folder / "model.json")
+            write_json(self._facts(job, done), folder / "model.json")
+            if done.history:
+                rows = pd.DataFrame(done.history)
+                write_table(rows, folder / "history.parquet", STEP_HISTORY)
 
     def answers(
         self, model: Path | None, questions: Sequence[Prompt], request: Request

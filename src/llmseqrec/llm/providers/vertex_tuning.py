@@ -116,6 +116,10 @@ class VertexTuning:
         """Nothing: such jobs have no events."""
         return []
 
+    def history(self, job: str) -> list[dict[str, float]]:
+        """Nothing: the interface of jobs tells no losses."""
+        return []
+
     @cached_property
     def _client(self) -> Any:
         from google.cloud.aiplatform_v1 import GenAiTuningServiceClient
