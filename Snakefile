@@ -12,6 +12,7 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/hybrids.smk"
 include: "workflow/rules/llm.smk"

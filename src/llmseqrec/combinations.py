@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
+from llmseqrec.evaluation.gains import target_gains
 from llmseqrec.models.combined import Combined, Scores
 from llmseqrec.models.combined_parameters import Option
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, build
-from llmseqrec.sessions import IntArray, Prompts, Sessions
+from llmseqrec.sessions import Prompts, Sessions
 
 CUTOFF = 20
 
@@ -107,22 +108,6 @@ def mean_ndcg(
     for batch in prompts.sessions.batches(recommender.batch_size):
         targets = prompts.targets[start : start + len(batch)]
         for place, scores in enumerate(recommender.score_options(batch, options)):
-            totals[place] += _gains(scores, targets).sum()
+            totals[place] += target_gains(scores, targets, CUTOFF).sum()
         start += len(batch)
     return totals / len(prompts.targets)
-
-
-def _gains(scores: Scores, targets: IntArray) -> NDArray[np.float64]:
-    """(n_prompts,) what each target brings: 1 / log2(rank + 1) up to rank 20, else 0.
-
-    Ranks are those of lists: equal scores, in single precision, go by item id.
-    """
-    scores = scores.astype(np.float32, copy=False)
-    own = scores[np.arange(len(targets)), targets][:, None]
-    rank = 1 + np.count_nonzero(scores > own, axis=1)
-    near = np.flatnonzero(np.isfinite(own[:, 0]) & (rank <= CUTOFF))
-    before = np.arange(scores.shape[1]) < targets[near, None]
-    rank[near] += np.count_nonzero((scores[near] == own[near]) & before, axis=1)
-    gains = np.zeros(len(targets))
-    gains[near] = np.where(rank[near] <= CUTOFF, 1 / np.log2(rank[near] + 1), 0.0)
-    return gains

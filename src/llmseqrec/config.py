@@ -35,6 +35,8 @@ from llmseqrec.config_reductions import Reduction as Reduction
 from llmseqrec.config_reductions import ReductionStep as ReductionStep
 from llmseqrec.config_runs import Embedding as Embedding
 from llmseqrec.config_runs import Run as Run
+from llmseqrec.config_search import Range as Range
+from llmseqrec.config_search import Search as Search
 from llmseqrec.config_services import Services as Services
 from llmseqrec.config_similarities import Similarities as Similarities
 from llmseqrec.errors import InputError
@@ -196,6 +198,9 @@ class Config(Strict):
         default_factory=list,
         description="Comparisons of item vectors without training, on the validation folds.",
     )
+    searches: dict[Name, Search] = Field(
+        default_factory=dict, description="Searches for parameters, on the validation folds."
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     max_usd: float | None = Field(
         None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
@@ -220,6 +225,7 @@ class Config(Strict):
             run.check_reduction(self.reductions.get(run.reduction or ""), where)
             self._check_components(name, ())
             self._check_prompted(name)
+            self._check_tuned(name)
         for name in self.reductions:
             if name.startswith(PUBLISHED_PREFIX):
                 raise ValueError(
@@ -234,6 +240,8 @@ class Config(Strict):
                 defined(name, self.runs, f"comparisons[{number}]")
         for number, asked in enumerate(self.similarities):
             self._check_similarities(asked, f"similarities[{number}]")
+        for name, search in self.searches.items():
+            self._check_search(search, f"searches.{name}")
         if max(self.cutoffs) > self.top_k:
             raise ValueError(f"cutoffs: {max(self.cutoffs)} is beyond top_k {self.top_k}")
         return self
@@ -298,6 +306,30 @@ class Config(Strict):
         owner = self.runs[run.finetuned_by]
         if not owner.tuned or owner.language_model != run.language_model:
             raise ValueError(f"{where}: {run.finetuned_by} fine-tunes no {run.language_model}")
+    def _check_search(self, search: Search, where: str) -> None:
+        defined(search.run, self.runs, f"{where}.run")
+        defined(search.dataset, self.datasets, f"{where}.dataset")
+        defined(search.split, self.datasets[search.dataset].splits, f"{where}.split")
+        if self.runs[search.run].params_from == "tuned":
+            raise ValueError(f"{where}.run: {search.run} is itself the result of a search")
+
+    def _check_tuned(self, name: str) -> None:
+        """Refuse a run that takes the result of a search of another model or experiment."""
+        run, where = self.runs[name], f"runs.{name}.search"
+        if run.search is None:
+            return
+        defined(run.search, self.searches, where)
+        search = self.searches[run.search]
+        defined(search.run, self.runs, f"searches.{run.search}.run")
+        if self.runs[search.run].model != run.model:
+            raise ValueError(f"{where}: {run.search} searches {self.runs[search.run].model}")
+        for experiment in self.experiments:
+            there = (experiment.dataset, experiment.split) == (search.dataset, search.split)
+            if name in experiment.runs and (not there or experiment.parts != ["full"]):
+                raise ValueError(
+                    f"{where}: {run.search} is of {search.dataset}, {search.split}; the run can"
+                    " be there only, and of part full"
+                )
 
     def _check_experiment(self, experiment: Experiment, where: str) -> None:
         defined(experiment.dataset, self.datasets, f"{where}.dataset")

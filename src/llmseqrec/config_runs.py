@@ -128,7 +128,10 @@ class Run(Strict):
 
     display: str
     model: str
-    params_from: Literal["default", "published"] = "default"
+    params_from: Literal["default", "published", "tuned"] = "default"
+    search: Name | None = Field(
+        None, description="params_from tuned: the search whose best values and vectors it takes."
+    )
     published_as: Name | None = Field(None, description="Its name in config/published/.")
     table_row: str | None = Field(
         None,
@@ -162,6 +165,12 @@ class Run(Strict):
             parameters = self.checked_parameters
         except ValidationError as error:
             raise ValueError(f"parameters.{first_problem(error)}") from None
+        if (self.params_from == "tuned") != (self.search is not None):
+            raise ValueError("params_from: tuned and search go together")
+        if self.search is not None:
+            if self.parameters or self.embedding or self.reduction:
+                raise ValueError("a tuned run takes parameters and item vectors from its search")
+            return self
         if self.embedding is None:
             self._check_without_embedding(parameters)
         self._check_components()

@@ -126,6 +126,20 @@ ANSWERS = TableContract(
     key=("session_id", "number"),
     sorted_by=("session_id", "number"),
 )
+TRIALS = TableContract(
+    {
+        "variant": pa.string(),
+        "trial": pa.int32(),
+        "state": pa.string(),
+        "ndcg@20": pa.float64(),
+        "folds": pa.list_(pa.float64()),
+        "epochs": pa.list_(pa.int32()),
+        "parameters": pa.string(),
+        "reason": pa.string(),
+    },
+    key=("variant", "trial"),
+    sorted_by=("variant", "trial"),
+)
 COMPARISON = TableContract(
     {
         "metric": pa.string(),

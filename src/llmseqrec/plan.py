@@ -13,6 +13,7 @@ from typing import Any
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import Combinations, with_components
+from llmseqrec.plan_search import SearchPlan, vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
@@ -68,6 +69,7 @@ class Plan:
         }
         self.combinations = Combinations(config, self.resolved)
         self.similarities = SimilarityPlan(config)
+        self.searches = SearchPlan(config, base)
         self.not_run = self._unmet_needs()
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
@@ -76,6 +78,9 @@ class Plan:
             missing = dataset_need(e.dataset, self.config.datasets[e.dataset])
             for run in e.runs:
                 reason = missing or run_need(self.config, self.resolved, (e.dataset, e.split, run))
+                search = self.config.runs[run].search
+                if reason is None and search and not self.searches.candidates(search):
+                    reason = f"search {search} has no item vectors that can be had here"
                 if reason:
                     reasons[e.dataset, e.split, run] = reason
         if reasons and self.config.strict:
@@ -260,16 +265,20 @@ class Plan:
         files = self.config.datasets[wildcards.dataset].raw.values()
         return next(raw for raw in files if raw.name == wildcards.file)
 
-    def run_inputs(self, wildcards: Any) -> dict[str, str]:
+    def run_inputs(self, wildcards: Any) -> dict[str, Any]:
         """Files a run reads to be fitted or to recommend."""
         folder = f"results/{wildcards.dataset}"
         part = getattr(wildcards, "part", "full")
-        files = {
+        files: dict[str, Any] = {
             "catalogue": f"{folder}/items.parquet",
             "preparation": f"{folder}/preparation.json",
             "train": f"{folder}/{wildcards.split}/{part}/train",
         }
         run = self.config.runs[wildcards.run]
+        if run.search is not None:
+            files["tuned"] = f"{self.searches.folder(run.search)}/best.yaml"
+            # Which of them it is, best.yaml tells.
+            files["candidates"] = vector_files(self.searches.candidates(run.search))
         if run.embedding:
             resolved = self.resolved[wildcards.dataset, wildcards.run]
             reduction = reduction_name(run, resolved.reduction)
@@ -316,7 +325,7 @@ class Plan:
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
-        return [f"results/tables/{name}" for name in names] + self.similarities.tables
+        return [f"results/tables/{name}" for name in names] + self.similarities.tables + self.searches.tables
 
     def figure_files(self) -> list[str]:
         """Every file of every figure."""
@@ -325,7 +334,8 @@ class Plan:
             for dataset, split in self.done_experiments()
             for name in ("accuracy", "popularity")
         ]
-        return [f"{stem}.{kind}" for stem in stems for kind in ("pdf", "png")]
+        files = [f"{stem}.{kind}" for stem in stems for kind in ("pdf", "png")]
+        return files + self.searches.figures
 
     # Parameters of jobs
 
@@ -446,3 +456,8 @@ class Plan:
         modules = [MODELS[each.model].recommender or EXTERNAL_CODE for each in run.family]
         modules += [EMBEDDING_PROVIDERS[r.embedding.provider] for r in run.family if r.embedding]
         return self.code(rule, *modules)
+
+    def search_code(self, wildcards: Any) -> str:
+        """Fingerprint of the script that searches and of the recommender."""
+        model = self.searches.model_of(wildcards.search)
+        return self.code("tune_model", MODELS[model].recommender or "")

@@ -56,7 +56,11 @@ class ResolvedRun(Strict):
     @property
     def stochastic(self) -> bool:
         """Whether two seeds can give two results."""
-        return any(parameters_class(r.model)(**r.parameters).stochastic for r in self.family)
+        return any(
+            parameters_class(r.model)(**r.parameters).stochastic
+            or (r.params_from == "tuned" and "sampling" in r.parameters)  # may be a random one
+            for r in self.family
+        )
 
     @property
     def neural(self) -> bool:
@@ -114,6 +118,11 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
     """
     run, data = config.runs[name], config.datasets[dataset]
     entry: dict[str, Any] = {"parameters": {}}
+    if run.search is not None:
+        searched = resolve_run(config, dataset, config.searches[run.search].run, published)
+        return searched.model_copy(
+            update={"params_from": "tuned", "embedding": None, "reduction": None}
+        )
     if run.params_from == "published":
         entry = _published_entry(config, dataset, name, published)
     checked = parameters_class(run.model)(**{**entry["parameters"], **run.parameters})

@@ -33,6 +33,7 @@ from llmseqrec.reduction.chain import Chain
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, load, parameters_class
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.sessions import IntArray, Prompts, Sessions, withhold_last
+from llmseqrec.tuned import as_tuned
 from llmseqrec.vector_facts import read_facts, texts_sha256
 
 # What a fitted run needs besides its model; run.json says where it lies.
@@ -53,6 +54,7 @@ class RunFiles:
         preparation: preparation.json of the dataset, or None.
         components: fitted models of what a combined run is made of, in its order.
         choice: what was chosen for a combined run, or None.
+        tuned: best.yaml of the search that a run takes its parameters from, or None.
     """
 
     catalogue: Path
@@ -64,6 +66,7 @@ class RunFiles:
     preparation: Path | None = None
     components: tuple[Path, ...] = ()
     choice: Path | None = None
+    tuned: Path | None = None
 
     @classmethod
     def of(cls, inputs: Any) -> Self:
@@ -104,19 +107,27 @@ class Identity:
 
 def build(run: ResolvedRun, files: RunFiles, setting: Setting) -> Recommender[Any]:
     """An unfitted recommender; what a combined one is made of is fitted."""
-    entry = MODELS[run.model]
-    if entry.recommender is None:
-        whence = "a language model" if entry.prompted else "a file"
-        raise InputError(f"model {run.model} cannot be trained: its lists come from {whence}")
-    parameters = parameters_class(run.model)(**run.parameters)
-    recommender: Recommender[Any] = load(entry.recommender)(
-        parameters, open_catalogue(run, files), setting
-    )
+    recommender = build_on(run, open_catalogue(run, files), setting)
     if isinstance(recommender, Combined):
         from llmseqrec.components import load_components, read_choice  # they build runs in turn
 
         choice = read_choice(files.choice) if files.choice else None
         recommender.combine(load_components(run, files.components, setting.device), choice)
+    return recommender
+
+
+def build_on(run: ResolvedRun, catalogue: Catalogue, setting: Setting) -> Recommender[Any]:
+    """An unfitted recommender on items that were read before; a combined one has no components.
+
+    Raises:
+        InputError: the run has no model.
+    """
+    entry = MODELS[run.model]
+    if entry.recommender is None:
+        whence = "a language model" if entry.prompted else "a file"
+        raise InputError(f"model {run.model} cannot be trained: its lists come from {whence}")
+    parameters = parameters_class(run.model)(**run.parameters)
+    recommender: Recommender[Any] = load(entry.recommender)(parameters, catalogue, setting)
     return recommender
 
 
@@ -128,11 +139,12 @@ def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Pat
     """
     if files.train is None:
         raise ValueError("training sessions are needed")
+    run, files = as_tuned(run, files)
     facts = run_facts(run, files, identity)
     kept = {"files": _relative(files, folder), "model_code": model_code(run)}
     state = _state_dir(facts, files, folder) if MODELS[run.model].neural else None
     recommender = build(run, files, identity.setting(run, state))
-    _check_width(run, recommender)
+    check_width(run, recommender)
     valid = Prompts.load(files.valid) if files.valid else None
     recommender.fit(Sessions.load(files.train), valid)
     recommender.save(folder / "model")
@@ -152,6 +164,7 @@ def recommend_run(
     Raises:
         InputError: the run was trained on the answers, or its files do not belong together.
     """
+    run, files = as_tuned(run, files)
     if files.valid == prompts and run.learns_validation:
         raise InputError(
             f"{prompts}: parameters.refit: the run was trained on these prompts' targets in the"
@@ -296,7 +309,7 @@ def _check_origin(path: Path, facts: dict[str, Any]) -> None:
         )
 
 
-def _check_width(run: ResolvedRun, recommender: Recommender[Any]) -> None:
+def check_width(run: ResolvedRun, recommender: Recommender[Any]) -> None:
     """Refuse to start from some coordinates of unreduced vectors: they come in no order.
 
     Those of a reduction do, or are all alike, so that a model may take the first ones; a whitening

@@ -20,6 +20,7 @@ from llmseqrec.evaluation.results import read_item_counts
 from llmseqrec.models.base import Recommender
 from llmseqrec.models.combined import Combined
 from llmseqrec.resolve import ResolvedRun
+from llmseqrec.tuned import as_tuned
 from llmseqrec.runs import Identity, RunFiles, build
 
 REFIT_BELOW_SECONDS = 10.0
@@ -55,6 +56,7 @@ def tie_sensitivity(
     Returns:
         `refitted`, `tied_share` of interactions, and `metrics`: one dictionary a shuffle.
     """
+    run, files = as_tuned(run, files)
     interactions = read_table(study.folder / "interactions.parquet", INTERACTIONS)
     counts = read_item_counts(study.folder)
     listed = membership_of(study.folder, study.split)

@@ -18,6 +18,7 @@ GROUND = {
     "config_llm",
     "config_reductions",
     "config_runs",
+    "config_search",
     "config_services",
     "config_similarities",
     "contracts",
@@ -35,10 +36,11 @@ GROUND = {
 FLOORS = {
     **dict.fromkeys(GROUND, 0),
     **dict.fromkeys(["data", "services", "evaluation", "reduction", "reporting"], 1),
-    **dict.fromkeys(["embeddings", "nn", "tuning"], 2),
+    **dict.fromkeys(["embeddings", "nn"], 2),
     **dict.fromkeys(["models", "llm"], 3),
 }
-ROOF = 4  # single modules that join all of it: runs, sensitivity, summary, the command line
+# What joins all of it: runs, sensitivity, summary, the command line, and tuning, whose trials are runs.
+ROOF = 4
 
 # Arrows between neighbours that are meant, each with its reason.
 PUBLIC: dict[tuple[str, str], str] = {}
@@ -134,6 +136,7 @@ HEAVY = {
     "sentence_transformers",
     "pandas",
     "scipy",
+    "optuna",
 }
 
 

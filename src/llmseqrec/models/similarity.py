@@ -6,7 +6,7 @@ Deviations from the study's code:
     * `pooling: text` embeds the joined names of the session; the study averages vectors only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -38,11 +38,26 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
 
     def session_vectors(self, prompts: Sessions) -> FloatArray:
         """One vector a prompt, (n_prompts, dim); zero for an empty prompt."""
-        if self.parameters.pooling == "text":
-            return self._text_vectors(prompts)
-        if self.parameters.pooling == "last":
-            return last_vectors(prompts, self._vectors)
-        return mean_vectors(prompts, self._vectors, self.parameters.decay)
+        return self._pooled(prompts, self.parameters)
+
+    def score_options(
+        self, prompts: Sessions, options: Sequence[LLMSeqSimParameters]
+    ) -> Iterator[FloatArray]:
+        """Scores that rank by the similarity, under each option's pooling and decay.
+
+        (n_prompts, n_items) each, from one product with the item vectors; -inf at the prompt's
+        items if excluded. They rank as `score_batch` does and are not its similarities.
+
+        Args:
+            prompts: the sessions.
+            options: parameters that differ from this recommender's in pooling and decay alone.
+        """
+        pooled = [self._queries(self._pooled(prompts, option)) for option in options]
+        scores = dot_scores(np.concatenate(pooled), self._table)
+        for part in np.split(scores, len(options)):
+            if self.parameters.exclude_seen:
+                exclude(part, prompts)
+            yield part
 
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         """Similarities, (n_prompts, n_items); -inf at the prompt's items if excluded."""
@@ -104,6 +119,13 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
                 "llm_seq_sim: pooling text needs item texts and a model to encode them"
             )
         return catalogue.encode
+
+    def _pooled(self, prompts: Sessions, parameters: LLMSeqSimParameters) -> FloatArray:
+        if parameters.pooling == "text":
+            return self._text_vectors(prompts)
+        if parameters.pooling == "last":
+            return last_vectors(prompts, self._vectors)
+        return mean_vectors(prompts, self._vectors, parameters.decay)
 
     def _text_vectors(self, prompts: Sessions) -> FloatArray:
         step = -1 if self.parameters.text_order == "newest_first" else 1

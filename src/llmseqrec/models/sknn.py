@@ -12,6 +12,7 @@ different for every prompt when it is "random", else by position in the training
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,16 +85,24 @@ class SKNN(Recommender[SKNNParameters]):
 
     def score_batch(self, prompts: Sessions) -> NDArray[np.float64]:
         """Scores (n_prompts, n_items); -inf for items that no neighbour holds."""
+        return next(self.score_neighbours(prompts, [self.parameters.k]))
+
+    def score_neighbours(
+        self, prompts: Sessions, numbers: Sequence[int]
+    ) -> Iterator[NDArray[np.float64]]:
+        """Scores (n_prompts, n_items) for each number of neighbours; similarities are shared."""
         if self.parameters.last_n_items is not None:
             prompts = prompts.last(self.parameters.last_n_items)
         kept = distinct_items(prompts, self.known)
-        found = self._neighbours(kept, prompts.session_ids) @ self.sessions
-        scores = np.full(found.shape, -np.inf)
-        scores[row_numbers(found), found.indices] = found.data
-        if self.parameters.idf_weighting:
-            scores *= self.idf
-        self._rule_out(scores, kept)
-        return scores
+        similar = self._similar(kept, prompts.session_ids)
+        for number in numbers:
+            found = self._neighbours(kept, similar, number) @ self.sessions
+            scores = np.full(found.shape, -np.inf)
+            scores[row_numbers(found), found.indices] = found.data
+            if self.parameters.idf_weighting:
+                scores *= self.idf
+            self._rule_out(scores, kept)
+            yield scores
 
     def _build_index(self) -> None:
         n_items = self.catalogue.n_items
@@ -106,14 +115,18 @@ class SKNN(Recommender[SKNNParameters]):
         if self.parameters.sequential_filter:
             self.followers = follower_matrix(self.train, n_items)
 
-    def _neighbours(self, prompts: Matrix, ids: IntArray) -> Matrix:
-        """What each neighbour adds to the score of its items, (n_prompts, n_sessions)."""
+    def _similar(self, prompts: Matrix, ids: IntArray) -> Matrix:
+        """Similarities of the sampled candidates, (n_prompts, n_sessions)."""
         lengths = np.diff(prompts.indptr)
         ages = np.repeat(lengths, lengths) - prompts.data + 1
         weighted = with_data(prompts, decay_weights(self.parameters.decay, ages))
         candidates = self._sample(prompts, self._candidates(weighted, ids))
-        similar = self._similarity(weighted, candidates)
-        neighbours = restrict(similar, keep_best(similar.indptr, similar.data, self.parameters.k))
+        return self._similarity(weighted, candidates)
+
+    def _neighbours(self, prompts: Matrix, similar: Matrix, number: int) -> Matrix:
+        """What each neighbour adds to the score of its items, (n_prompts, n_sessions)."""
+        lengths = np.diff(prompts.indptr)
+        neighbours = restrict(similar, keep_best(similar.indptr, similar.data, number))
         if self.parameters.sequential_weighting:
             latest = shared_max(prompts, self.by_item, neighbours)
             neighbours.data *= latest / lengths[row_numbers(neighbours)]

@@ -1,0 +1,130 @@
+"""Searches for parameters and their ranges; to be imported from `llmseqrec.config`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from llmseqrec.config_base import Name, Strict
+
+Value = bool | int | float | str | None
+# Axes of a space that are no parameters of a model but names of the configuration.
+NAMED_AXES = ("embedding", "reduction")
+
+
+class Range(Strict):
+    """Values of one parameter: a grid from low to high, or choices."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    step: int | float | None = Field(None, gt=0, description="Of the grid; null: continuous.")
+    log: bool = Field(False, description="Drawn on a logarithmic scale; without a step.")
+    choices: list[Value] | None = None
+    when: dict[str, list[Value]] = Field(
+        default_factory=dict,
+        description="Searched only where another parameter has one of these values.",
+    )
+
+    @model_validator(mode="after")
+    def _grid_or_choices(self) -> Range:
+        grid = self.low is not None and self.high is not None
+        if grid == bool(self.choices) or (self.low is None) != (self.high is None):
+            raise ValueError("either low and high, or choices")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        if self.choices and (self.step or self.log):
+            raise ValueError("step and log are of a grid, not of choices")
+        if self.log and self.step:
+            raise ValueError("log has no step")
+        return self
+
+    @property
+    def values(self) -> list[Value] | None:
+        """All values in order; None of a continuous range."""
+        if self.choices is not None:
+            return self.choices
+        if self.step is None or self.low is None or self.high is None:
+            return None
+        count = int((self.high - self.low) / self.step + 1e-9) + 1
+        return [tidy(self.low + number * self.step) for number in range(count)]
+
+
+def tidy(value: int | float) -> int | float:
+    """A number of a grid without the dust of floating-point sums."""
+    return value if isinstance(value, int) else round(value, 10)
+
+
+class Search(Strict):
+    """A search for the parameters of a run, on the validation folds (study, §7.1.4).
+
+    What is maximised is the mean NDCG@20 over the folds' validation prompts.
+    """
+
+    run: Name = Field(description="The run that gives the model and what is not searched.")
+    dataset: Name
+    split: Name
+    space: Name | None = Field(
+        None, description="Ranges of config/spaces.yaml by name; null: those of the model's name."
+    )
+    ranges: dict[str, Range | None] = Field(
+        default_factory=dict,
+        description="Ranges that replace or join those of the space; null takes one out. Besides "
+        "parameters, such as `item_vectors.mode`, there are `embedding` and `reduction`: "
+        "choices of names.",
+    )
+    variants: dict[Name, dict[str, Value]] = Field(
+        {"all": {}},
+        min_length=1,
+        description="Searches side by side, each with some values fixed, merged into one result.",
+    )
+    sampler: Literal["tpe", "random", "grid"] = Field(
+        "tpe", description="grid: every configuration once, in random order."
+    )
+    random_trials: NonNegativeInt = Field(40, description="Random ones before TPE begins.")
+    trials: PositiveInt | None = Field(
+        500, description="Of each variant, by all workers together; null (grid only): all."
+    )
+    patience: PositiveInt | None = Field(
+        100, description="Trials of a variant without a better one after which it ends."
+    )
+    hours: float | None = Field(
+        72, gt=0, description="Of each variant: time of its trials, divided by its workers."
+    )
+    prune_share: float = Field(
+        0.2, ge=0, lt=1, description="After each fold the worst share of the trials is given up."
+    )
+    prune_after: PositiveInt = Field(10, description="Trials that there must be for that.")
+    together: PositiveInt = Field(
+        6,
+        description="Values of k that one pass over the neighbours serves; of LLMSeqSim all "
+        "decays share a pass whatever this says.",
+    )
+    workers: PositiveInt = Field(1, description="Jobs that share each variant.")
+    seed: NonNegativeInt = 1
+    epochs: Literal["folds", "inner"] = Field(
+        "folds",
+        description="Of the winner, where it is neural. folds: the median of the best epochs over "
+        "the folds, on all training sessions; inner: stopped early on withheld sessions (study).",
+    )
+
+    @field_validator("ranges")
+    @classmethod
+    def _known_conditions(cls, value: dict[str, Range | None]) -> dict[str, Range | None]:
+        for key in NAMED_AXES:
+            found = value.get(key)
+            if found is not None and found.choices is None:
+                raise ValueError(f"{key}: takes choices, which are names")
+        return value
+
+    @model_validator(mode="after")
+    def _ends(self) -> Search:
+        if self.trials is None and self.sampler != "grid":
+            raise ValueError(f"trials: null is for sampler grid; {self.sampler} draws for ever")
+        return self
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What decides a trial's value: all but how long and by how many is searched."""
+        beside = {"trials", "patience", "hours", "workers"}
+        return self.model_dump(mode="json", exclude=beside)

@@ -1,0 +1,40 @@
+"""A run whose parameters a search has found: they are read when the run is worked on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from llmseqrec.config import Embedding, Reduction
+from llmseqrec.errors import InputError
+from llmseqrec.resolve import ResolvedRun
+
+if TYPE_CHECKING:
+    from llmseqrec.runs import RunFiles
+
+
+def as_tuned(run: ResolvedRun, files: RunFiles) -> tuple[ResolvedRun, RunFiles]:
+    """The run with the values of its best.yaml, and the item vectors it chose; others as they are.
+
+    Raises:
+        InputError: best.yaml is of another model.
+    """
+    if files.tuned is None:
+        return run, files
+    best: dict[str, Any] = yaml.safe_load(files.tuned.read_text(encoding="utf-8"))
+    if best["model"] != run.model:
+        raise InputError(f"{files.tuned}: best values of {best['model']}, not of {run.model}")
+    embedding, reduction = best["run"]["embedding"], best["run"]["reduction"]
+    found = run.model_copy(
+        update={
+            "parameters": best["parameters"],
+            "embedding": Embedding.model_validate(embedding) if embedding else None,
+            "reduction": Reduction.model_validate(reduction) if reduction else None,
+        }
+    )
+    vectors = Path(best["vectors"]) if best["vectors"] else None
+    fitted = Path(best["fitted"]) if best["fitted"] else None
+    return found, replace(files, vectors=vectors, reduction=fitted)

@@ -1,0 +1,53 @@
+"""Signs of life of the workers of a study: what Optuna's journal does not keep."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmseqrec.provenance import digest
+from llmseqrec.services.owners import LEASE, may_live, own_name
+
+
+class Leases:
+    """One file a worker, touched while it lives.
+
+    Args:
+        folder: of the study, shared by the workers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "leases"
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep this process's lease while the block runs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path, over = self._path(own_name()), threading.Event()
+        path.touch()
+
+        def renew() -> None:
+            while not over.wait(LEASE / 10):
+                path.touch()
+
+        renewing = threading.Thread(target=renew, daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            renewing.join()
+            path.unlink(missing_ok=True)
+
+    def holds(self, worker: str) -> bool:
+        """Whether a worker can still be alive."""
+        try:
+            seen = self._path(worker).stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return may_live(worker, seen)
+
+    def _path(self, worker: str) -> Path:
+        return self.folder / digest(worker)

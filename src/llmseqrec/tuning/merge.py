@@ -1,0 +1,159 @@
+"""The studies of a search's variants as one result: all trials, and the best one."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+import orjson
+import pandas as pd
+import yaml
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from llmseqrec.contracts import TRIALS, read_json, write_json, write_table, write_text
+from llmseqrec.errors import InputError
+from llmseqrec.registry import MODELS
+from llmseqrec.tuning.objective import METRIC, with_values
+from llmseqrec.tuning.study import counts
+from llmseqrec.tuning.worker import Task
+
+
+def read_trials(folder: Path) -> list[FrozenTrial]:
+    """The trials of a study that are done, by number.
+
+    Raises:
+        InputError: its journal is gone.
+    """
+    path = folder / "journal.log"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; delete the outputs of tune_model to search again")
+    study = optuna.load_study(
+        study_name=None, storage=JournalStorage(JournalFileBackend(str(path)))
+    )
+    return [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
+
+
+def trial_table(studies: Mapping[str, tuple[Task, list[FrozenTrial]]]) -> pd.DataFrame:
+    """Trials of all variants (contract TRIALS); wall times are left out."""
+    rows = []
+    for variant, (task, trials) in studies.items():
+        for place, trial in enumerate(trials):
+            facts = trial.user_attrs["facts"]
+            complete = trial.state == TrialState.COMPLETE
+            rows.append(
+                {
+                    "variant": variant,
+                    "trial": place,
+                    "state": trial.state.name.lower(),
+                    METRIC: trial.value if complete else None,
+                    "folds": facts.get("folds", []),
+                    "epochs": facts.get("epochs", []),
+                    "parameters": orjson.dumps(
+                        dict(task.fixed) | trial.params, option=orjson.OPT_SORT_KEYS
+                    ).decode(),
+                    "reason": facts.get("reason", ""),
+                }
+            )
+    frame = pd.DataFrame(rows, columns=list(TRIALS.columns))
+    return frame.sort_values(["variant", "trial"], ignore_index=True).astype(
+        {"trial": "int32", METRIC: "float64"}
+    )
+
+
+def best_of(
+    frame: pd.DataFrame, tasks: Mapping[str, Task], published: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The best trial as something a run can be made of.
+
+    Args:
+        frame: as `trial_table` gives it.
+        tasks: of each variant.
+        published: what the study chose, beside which the values are put; may be empty.
+
+    Returns:
+        Content of best.yaml: the searched values, all parameters, the files of the item vectors,
+        the value on the folds, and how many trials there were.
+
+    Raises:
+        InputError: no trial was completed.
+    """
+    complete = frame[frame["state"] == "complete"]
+    if complete.empty:
+        reasons = [reason for reason in frame["reason"] if reason] or ["there was none"]
+        raise InputError(f"search: no trial was completed; the first one: {reasons[0]}")
+    row = complete.loc[complete[METRIC].idxmax()]
+    chosen = orjson.loads(row["parameters"])
+    task = tasks[row["variant"]]
+    candidate = _candidate(task, chosen)
+    parameters = with_values(candidate["run"]["parameters"], chosen)
+    return {
+        "model": task.model,
+        "variant": row["variant"],
+        "trial": int(row["trial"]),
+        "value": float(row[METRIC]),
+        "metric": METRIC,
+        "folds": [float(value) for value in row["folds"]],
+        "chosen": chosen,
+        "parameters": parameters | _epochs(task, list(row["epochs"])),
+        "embedding": candidate["embedding"],
+        "reduction": candidate["reduction"],
+        "run": {key: candidate["run"][key] for key in ("embedding", "reduction")},
+        "vectors": candidate["vectors"],
+        "fitted": candidate["fitted"],
+        "trials": {str(k): int(v) for k, v in sorted(frame["state"].value_counts().items())},
+        "published": dict(published),
+    }
+
+
+def importances(folders: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    """How much of the best trials is due to each name, for each variant (PED-ANOVA)."""
+    found = {}
+    for variant, folder in folders.items():
+        storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        study = optuna.load_study(study_name=None, storage=storage)
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        shares: dict[str, float] = {}
+        if len({trial.value for trial in complete}) > 1:
+            evaluator = PedAnovaImportanceEvaluator()
+            shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        found[variant] = {name: float(share) for name, share in sorted(shares.items())}
+    return found
+
+
+def merge_search(
+    workers: Mapping[str, Path], tasks: Mapping[str, Task], published: Mapping[str, Any], to: Path
+) -> None:
+    """Write best.yaml, trials.parquet and importance.json into a folder.
+
+    Args:
+        workers: what a worker of each variant wrote.
+        tasks: of each variant.
+        published: what the study chose.
+        to: the folder.
+    """
+    folders = {variant: Path(read_json(path)["study"]) for variant, path in workers.items()}
+    studies = {variant: (tasks[variant], read_trials(path)) for variant, path in folders.items()}
+    frame = trial_table(studies)
+    best = best_of(frame, tasks, published)
+    write_table(frame, to / "trials.parquet", TRIALS)
+    write_json(importances(folders), to / "importance.json")
+    write_text(yaml.safe_dump(best, sort_keys=False, allow_unicode=True), to / "best.yaml")
+
+
+def _candidate(task: Task, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = task.candidates[0]
+    names = [chosen.get(name, own[name]) for name in ("embedding", "reduction")]
+    return next(c for c in task.candidates if [c["embedding"], c["reduction"]] == names)
+
+
+def _epochs(task: Task, epochs: list[int]) -> dict[str, Any]:
+    """How long the winner is trained, where it is trained in epochs."""
+    if not MODELS[task.model].neural or task.search.epochs == "inner" or not epochs:
+        return {}
+    median = round(statistics.median(epochs))
+    return {"max_epochs": median, "patience": None, "refit": True}

@@ -1,0 +1,159 @@
+"""One worker of a study: takes trials until the study has ended, whoever ends it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmseqrec.config_search import Range, Search, Value
+from llmseqrec.errors import InputError
+from llmseqrec.provenance import digest, file_digest
+from llmseqrec.resolve import ResolvedRun
+from llmseqrec.runs import Identity, RunFiles
+from llmseqrec.tuning.families import family_axes
+from llmseqrec.tuning.objective import Candidate, Objective
+from llmseqrec.tuning.space import Space
+from llmseqrec.tuning.study import Claim, Ended, SharedStudy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the workers of one variant share.
+
+    Attributes:
+        search: the settings.
+        ranges: of the searched names.
+        fixed: values of the variant.
+        candidates: content of each candidate: names, run, and paths of its vectors.
+    """
+
+    search: Search
+    ranges: Mapping[str, Range]
+    fixed: Mapping[str, Value]
+    candidates: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Task:
+        """Take a task from a job's parameters."""
+        ranges = {name: Range.model_validate(each) for name, each in content["ranges"].items()}
+        search = Search.model_validate(content["search"])
+        return cls(search, ranges, content["fixed"], content["candidates"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        name: str = self.candidates[0]["run"]["model"]
+        return name
+
+    def objective(
+        self, catalogue: Path, folds: Sequence[tuple[Path, Path]], identity: Identity
+    ) -> Objective:
+        """What a trial of this task is worth."""
+        found = {}
+        for content in self.candidates:
+            files = RunFiles(
+                catalogue,
+                vectors=Path(content["vectors"]) if content["vectors"] else None,
+                reduction=Path(content["fitted"]) if content["fitted"] else None,
+            )
+            run = ResolvedRun.model_validate(content["run"])
+            found[content["embedding"], content["reduction"]] = Candidate(run, files)
+        return Objective(found, folds, identity, dict(self.fixed))
+
+    def state_dir(self, catalogue: Path, folds: Sequence[tuple[Path, Path]], code: str) -> Path:
+        """Where the study is kept: another folder for other settings, code, folds or vectors.
+
+        How long and by how many it is searched does not count, so that it can be gone on with.
+        """
+        sessions = [
+            file_digest(path)
+            for folders in folds
+            for folder in folders
+            for path in sorted(folder.glob("*.npy"))
+        ]
+        vectors = [file_digest(Path(c["vectors"])) for c in self.candidates if c["vectors"]]
+        ranges = {name: found.model_dump(mode="json") for name, found in self.ranges.items()}
+        runs = [each["run"] for each in self.candidates]
+        settings = [self.search.result, ranges, dict(self.fixed), runs]
+        return Path("state") / digest([settings, file_digest(catalogue), sessions, vectors, code])
+
+
+def search_run(
+    task: Task, catalogue: Path, folds: Sequence[tuple[Path, Path]], identity: Identity
+) -> dict[str, Any]:
+    """Work on the study of a task until it has ended.
+
+    Args:
+        task: what is searched.
+        catalogue: items.parquet.
+        folds: folders of the training sessions and of the validation prompts of each fold.
+        identity: seed and device of every fit, and the code.
+
+    Returns:
+        `study`, the folder of the journal; `done`, the trials of this worker; `ended`, why.
+
+    Raises:
+        InputError: the files do not belong together.
+    """
+    objective = task.objective(catalogue, folds, identity)
+    space = Space(task.ranges, task.fixed)
+    axes = family_axes(task.model, space, task.search.together)
+    folder = task.state_dir(catalogue, folds, identity.code)
+    study = SharedStudy(folder, space, task.search, axes)
+    done = 0
+    with study.working():
+        while not isinstance(taken := study.take(), Ended):
+            _do(study, objective, taken, bool(axes))
+            done += len(taken)
+            log.info("trials %s", [claim.number for claim in taken])
+    log.info("ended by %s after %d trials here", taken.reason, done)
+    return {"study": str(folder), "done": done, "ended": taken.reason}
+
+
+def _do(study: SharedStudy, objective: Objective, claims: Sequence[Claim], together: bool) -> None:
+    """Try what was taken; values that do not go together fail their trial."""
+    try:
+        if together:
+            _try_together(study, objective, claims)
+        else:
+            for claim in claims:
+                _try_one(study, objective, claim)
+    except InputError as error:
+        log.warning("%s", error)
+        for claim in claims:
+            study.fail(claim, str(error))
+
+
+def _try_one(study: SharedStudy, objective: Objective, claim: Claim) -> None:
+    found: list[float] = []
+    epochs: list[int] = []
+    seconds = 0.0
+    hopeless = False
+    for value, facts in objective.values(claim.point):
+        found.append(value)
+        epochs += [facts["epochs"]] if "epochs" in facts else []
+        seconds += facts["seconds"]
+        hopeless = study.report(claim, len(found), float(np.mean(found)))
+        if hopeless and len(found) < len(objective.folds):
+            break
+    facts = {"folds": found, "seconds": seconds} | ({"epochs": epochs} if epochs else {})
+    if len(found) < len(objective.folds):
+        study.prune(claim, facts)
+    else:
+        study.finish(claim, float(np.mean(found)), facts)
+
+
+def _try_together(study: SharedStudy, objective: Objective, claims: Sequence[Claim]) -> None:
+    started = time.perf_counter()
+    values = objective.family_values([claim.point for claim in claims])
+    seconds = (time.perf_counter() - started) / len(claims)
+    for claim, folds in zip(claims, values, strict=True):
+        study.finish(claim, float(np.mean(folds)), {"folds": folds, "seconds": seconds})
