@@ -18,6 +18,7 @@ CASES = (
     "training",
     "training_memory",
     "decoding",
+    "search",
 )
 ON_REQUEST = ("training_quality",)  # takes many minutes
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.gains import target_gains
-from llmseqrec.models.combined import Combined, Scores
+from llmseqrec.models.combined import Combined
 from llmseqrec.models.combined_parameters import Option
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, build

@@ -306,6 +306,7 @@ class Config(Strict):
         owner = self.runs[run.finetuned_by]
         if not owner.tuned or owner.language_model != run.language_model:
             raise ValueError(f"{where}: {run.finetuned_by} fine-tunes no {run.language_model}")
+
     def _check_search(self, search: Search, where: str) -> None:
         defined(search.run, self.runs, f"{where}.run")
         defined(search.dataset, self.datasets, f"{where}.dataset")

@@ -325,7 +325,11 @@ class Plan:
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
-        return [f"results/tables/{name}" for name in names] + self.similarities.tables + self.searches.tables
+        return (
+            [f"results/tables/{name}" for name in names]
+            + self.similarities.tables
+            + self.searches.tables
+        )
 
     def figure_files(self) -> list[str]:
         """Every file of every figure."""

@@ -137,9 +137,9 @@ def train_run(run: ResolvedRun, files: RunFiles, identity: Identity, folder: Pat
     Raises:
         InputError: the run cannot be fitted as it is configured, or on these files.
     """
+    run, files = as_tuned(run, files)
     if files.train is None:
         raise ValueError("training sessions are needed")
-    run, files = as_tuned(run, files)
     facts = run_facts(run, files, identity)
     kept = {"files": _relative(files, folder), "model_code": model_code(run)}
     state = _state_dir(facts, files, folder) if MODELS[run.model].neural else None

@@ -20,8 +20,8 @@ from llmseqrec.evaluation.results import read_item_counts
 from llmseqrec.models.base import Recommender
 from llmseqrec.models.combined import Combined
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.tuned import as_tuned
 from llmseqrec.runs import Identity, RunFiles, build
+from llmseqrec.tuned import as_tuned
 
 REFIT_BELOW_SECONDS = 10.0
 

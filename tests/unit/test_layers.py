@@ -39,7 +39,7 @@ FLOORS = {
     **dict.fromkeys(["embeddings", "nn"], 2),
     **dict.fromkeys(["models", "llm"], 3),
 }
-# What joins all of it: runs, sensitivity, summary, the command line, and tuning, whose trials are runs.
+# What joins all of it: runs, sensitivity, the command line, and tuning, whose trials are runs.
 ROOF = 4
 
 # Arrows between neighbours that are meant, each with its reason.

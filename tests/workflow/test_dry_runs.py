@@ -11,7 +11,9 @@ from llmseqrec.config_docs import reference_page, schema_json
 from tests.conftest import tiny_content, tiny_rows
 from tests.workflow.copies import ROOT, copy_project, run
 
-CONFIGS = sorted(p for p in (ROOT / "config").glob("*.yaml") if p.name not in ("prices.yaml", "spaces.yaml"))
+CONFIGS = sorted(
+    p for p in (ROOT / "config").glob("*.yaml") if p.name not in ("prices.yaml", "spaces.yaml")
+)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

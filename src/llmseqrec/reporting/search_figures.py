@@ -80,7 +80,9 @@ def _values(trials: pd.DataFrame, title: str, stem: Path) -> None:
     """Parallel coordinates: a line a trial, the darker the better, the best one in colour."""
     rows = trials[trials["state"] == "complete"].sort_values(METRIC, kind="stable")
     points = [orjson.loads(text) for text in rows["parameters"]]
-    seen = {name: [point.get(name, NOTHING) for point in points] for point in points for name in point}
+    seen = {
+        name: [point.get(name, NOTHING) for point in points] for point in points for name in point
+    }
     names = [name for name, each in seen.items() if len(set(map(str, each))) > 1]
     figure = new_figure(max(4.8, 1.25 * (len(names) + 1)), 3.8)
     axes = figure.add_subplot()

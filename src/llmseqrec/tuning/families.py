@@ -1,4 +1,4 @@
-"""Configurations that share a computation: LLMSeqSim's decays, the numbers of neighbours of SKNN."""
+"""Configurations that share a computation: LLMSeqSim's decays, SKNN's numbers of neighbours."""
 
 from __future__ import annotations
 

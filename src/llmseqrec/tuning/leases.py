@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from llmseqrec.provenance import digest
-from llmseqrec.services.owners import LEASE, may_live, own_name
+from llmseqrec.services.owners import LEASE, may_live
 
 
 class Leases:
@@ -16,16 +16,18 @@ class Leases:
 
     Args:
         folder: of the study, shared by the workers.
+        worker: this one, as `own_name` names it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: str) -> None:
+        self.worker = worker
         self.folder = folder / "leases"
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep this process's lease while the block runs."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path, over = self._path(own_name()), threading.Event()
+        path, over = self._path(self.worker), threading.Event()
         path.touch()
 
         def renew() -> None:

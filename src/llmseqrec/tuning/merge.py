@@ -86,7 +86,7 @@ def best_of(
     if complete.empty:
         reasons = [reason for reason in frame["reason"] if reason] or ["there was none"]
         raise InputError(f"search: no trial was completed; the first one: {reasons[0]}")
-    row = complete.loc[complete[METRIC].idxmax()]
+    row = complete.sort_values(METRIC, ascending=False, kind="stable").iloc[0]
     chosen = orjson.loads(row["parameters"])
     task = tasks[row["variant"]]
     candidate = _candidate(task, chosen)

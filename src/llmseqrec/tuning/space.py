@@ -66,9 +66,7 @@ class Space:
         others: list[Point] = [{k: v for k, v in point.items() if k not in free}]
         for name in sorted(free, key=list(self.ranges).index):
             others = [
-                other | {name: value}
-                if self._applies(self.ranges[name], other)
-                else other
+                other | {name: value} if self._applies(self.ranges[name], other) else other
                 for other in others
                 for value in (axes[name] if self._applies(self.ranges[name], other) else [None])
             ]
@@ -109,8 +107,8 @@ def distribution(found: Range) -> BaseDistribution:
     if low is None or high is None:
         raise ValueError("a range has low and high, or choices")
     if step is not None:
-        # Optuna cuts the top off where the division leaves dust.
-        high = low + step * round((high - low) / step)
+        # Optuna warns, and cuts the top off, where the top is not on the grid as decimals have it.
+        high = tidy(low + step * int((high - low) / step + 1e-9))
     return FloatDistribution(float(low), float(high), log=found.log, step=step)
 
 

@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 import optuna
+from filelock import FileLock
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages.journal import (
-    JournalFileBackend,
-    JournalFileSymlinkLock,
-    JournalStorage,
-)
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from llmseqrec.config_search import Search, Value
@@ -37,6 +34,26 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 REDRAWS = 50  # draws of known points after which the space counts as used up
 MOST_LOSSES = 3  # workers that may die of a trial
 _NAME = "search"
+
+
+class KernelLock(JournalFileOpenLock):
+    """A lock of the journal that the kernel frees when its process dies.
+
+    Optuna's own are files that a killed process leaves behind. This one can be taken again by
+    whoever has it, so that the study can hold it around several writes.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._kernel = FileLock(path)
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._kernel.acquire()
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._kernel.release()
 
 
 @dataclass(frozen=True)
@@ -72,25 +89,27 @@ class SharedStudy:
         space: what is drawn from.
         search: its settings.
         axes: values of the names that one pass serves together, by name.
+        worker: name of the process that works on it here.
     """
 
     folder: Path
     space: Space
     search: Search
     axes: Mapping[str, list[Value]] = field(default_factory=dict)
+    worker: str = field(default_factory=own_name)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = str(self.folder / "journal.log")
-        self._lock = JournalFileSymlinkLock(str(self.folder / "study"))
+        self._lock = KernelLock(path + ".lock")
         with self._locked():
             mend_journal(Path(path))
-            self._storage = JournalStorage(JournalFileBackend(path))
-            self._study = optuna.create_study(
+            self._storage = JournalStorage(JournalFileBackend(path, self._lock))
+            optuna.create_study(
                 storage=self._storage, study_name=_NAME, direction="maximize", load_if_exists=True
             )
         self._id = self._storage.get_study_id_from_name(_NAME)
-        self._leases = Leases(self.folder)
+        self._leases = Leases(self.folder, self.worker)
         search = self.search
         seconds = None if search.hours is None else search.hours * 3600
         self._limits = Limits(search.trials, search.patience, seconds, search.workers)
@@ -225,15 +244,15 @@ class SharedStudy:
             startup = self.search.random_trials
             sampler = TPESampler(seed=int(seed), n_startup_trials=startup, multivariate=False)
         blank = create_trial(state=TrialState.RUNNING)
+        # Opened anew: a study keeps the trials it was first asked for.
+        study = optuna.load_study(study_name=_NAME, storage=self._storage)
 
         def one(name: str, distribution: Any) -> Any:
-            return sampler.sample_independent(self._study, blank, name, distribution)
+            return sampler.sample_independent(study, blank, name, distribution)
 
         return self.space.draw(one)
 
-    def _claim_family(
-        self, point: Point, draw: int, counted: Sequence[FrozenTrial]
-    ) -> list[Claim]:
+    def _claim_family(self, point: Point, draw: int, counted: Sequence[FrozenTrial]) -> list[Claim]:
         known = {key(trial.params) for trial in counted}
         family = [p for p in self.space.family(point, self.axes) if key(p) not in known]
         if self.search.trials is not None:
@@ -248,7 +267,7 @@ class SharedStudy:
             state=TrialState.RUNNING,
             params=dict(point),
             distributions=self.space.distributions(point),
-            user_attrs={"worker": own_name(), **facts},
+            user_attrs={"worker": self.worker, **facts},
         )
         identifier = self._storage.create_new_trial(self._id, blank)
         return Claim(self._storage.get_trial_number_from_id(identifier), dict(point))

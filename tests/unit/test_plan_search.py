@@ -1,0 +1,137 @@
+"""What searches read and write, and the lines of a configuration that are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmseqrec.config import parse_config
+from llmseqrec.errors import InputError
+from llmseqrec.plan import Plan
+from tests.conftest import ROOT
+from tests.unit.test_search_worker import Wildcards, searches_content
+
+
+def planned(content: dict[str, Any]) -> Plan:
+    return Plan(parse_config(content), ROOT)
+
+
+def paths_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    values = value.values() if isinstance(value, dict) else value
+    return [path for each in values for path in paths_in(each)]
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "rows.csv").touch()
+    return searches_content(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["near", "sknn", "words", "neural"])
+def test_a_search_reads_folds_and_no_test_set(content: dict[str, Any], name: str) -> None:
+    plan = planned(content).searches
+    inputs = paths_in(plan.inputs(Wildcards(name)))
+    inputs += plan.worker_files(Wildcards(name))
+    parts = [Path(path).parts for path in inputs]
+    assert not [path for path in parts if "test" in path or "full" in path]
+    assert not [path for path in inputs if "interactions" in path or "sessions.parquet" in path]
+    assert [path for path in parts if path[-2:] == ("fold3", "valid")]
+
+
+def test_all_workers_of_all_variants_are_asked_for(content: dict[str, Any]) -> None:
+    content["searches"]["neural"]["workers"] = 2
+    files = planned(content).searches.worker_files(Wildcards("neural"))
+    names = [Path(path).name for path in files]
+    assert names == [f"{v}.worker{n}.json" for v in ("clipped", "free") for n in (1, 2)]
+
+
+def test_more_trials_do_not_change_what_decides_a_value(content: dict[str, Any]) -> None:
+    before = parse_config(content).searches["near"].result
+    content["searches"]["near"] |= {"trials": 999, "workers": 7, "patience": 1, "hours": 2}
+    assert parse_config(content).searches["near"].result == before
+    content["searches"]["near"]["seed"] = 3
+    assert parse_config(content).searches["near"].result != before
+
+
+def test_a_tuned_run_depends_on_its_search(content: dict[str, Any]) -> None:
+    content["runs"]["best"] = {
+        "display": "Best",
+        "model": "llm_seq_sim",
+        "params_from": "tuned",
+        "search": "words",
+    }
+    content["experiments"][0]["runs"].append("best")
+    plan = planned(content)
+
+    class Job(Wildcards):
+        run, part, seed = "best", "full", "1"
+
+    inputs = plan.run_inputs(Job("words"))
+    assert inputs["tuned"] == "results/tiny/temporal/search/words/best.yaml"
+    assert inputs["candidates"] == ["results/tiny/embeddings/words.npy"]
+    assert not plan.not_run
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("near", {"run": "nobody"}, "searches.near.run: 'nobody' is not defined"),
+    ("near", {"split": "leave_one_out"}, "searches.near.split: leave_one_out has no validation"),
+    ("near", {"space": "nothing"}, "searches.near.space: no 'nothing' in config/spaces.yaml"),
+    ("near", {"ranges": {"kk": {"choices": [1]}}}, "searches.near.ranges.kk: cooccurrence has no"),
+    (
+        "near",
+        {"ranges": {"decay": {"choices": [None], "when": {"pooling": ["mean"]}}}},
+        "searches.near.ranges.decay.when: pooling is not searched",
+    ),
+    (
+        "words",
+        {"ranges": {"embedding": {"choices": ["mini"]}}},
+        "searches.words.ranges.embedding: 'mini' is not defined",
+    ),
+    (
+        "near",
+        {"sampler": "grid", "ranges": {"popularity_exponent": {"low": 0.0, "high": 1.0}}},
+        "searches.near.ranges.popularity_exponent: sampler grid needs a step",
+    ),
+    ("sknn", {"variants": {"a": {"kk": 1}}}, "searches.sknn.ranges.kk: sknn has no such"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "reason"), BAD)
+def test_a_bad_search_is_refused_by_its_line(
+    content: dict[str, Any], name: str, change: dict[str, Any], reason: str
+) -> None:
+    content["searches"][name] |= change
+    with pytest.raises(InputError, match=reason.replace("(", r"\(")):
+        planned(content)
+
+
+TUNED = {"display": "Best", "model": "sknn", "params_from": "tuned", "search": "sknn"}
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (TUNED | {"search": None}, "params_from: tuned and search go together"),
+        (TUNED | {"params_from": "default"}, "params_from: tuned and search go together"),
+        (TUNED | {"parameters": {"k": 3}}, "a tuned run takes parameters and item vectors"),
+        (TUNED | {"search": "nobody"}, "runs.best.search: 'nobody' is not defined"),
+        (TUNED | {"search": "near"}, "runs.best.search: near searches cooccurrence"),
+    ],
+)
+def test_a_bad_tuned_run_is_refused(
+    content: dict[str, Any], run: dict[str, Any], reason: str
+) -> None:
+    content["runs"]["best"] = run
+    with pytest.raises(InputError, match=reason):
+        planned(content)
+
+
+def test_a_tuned_run_stays_where_it_was_searched(content: dict[str, Any]) -> None:
+    content["runs"]["best"] = TUNED
+    content["experiments"].append(
+        {"dataset": "tiny", "split": "temporal", "runs": ["best"], "parts": ["fold1"]}
+    )
+    with pytest.raises(InputError, match=r"runs.best.search: sknn is of tiny, temporal"):
+        planned(content)
