@@ -240,6 +240,12 @@ class Config(Strict):
                 defined(name, self.runs, f"comparisons[{number}]")
         for number, asked in enumerate(self.similarities):
             self._check_similarities(asked, f"similarities[{number}]")
+            earlier = [(found.dataset, found.split) for found in self.similarities[:number]]
+            if (asked.dataset, asked.split) in earlier:
+                raise ValueError(
+                    f"similarities[{number}]: {asked.dataset}, {asked.split} has an entry already;"
+                    " put both into one"
+                )
         for name, search in self.searches.items():
             self._check_search(search, f"searches.{name}")
         if max(self.cutoffs) > self.top_k:

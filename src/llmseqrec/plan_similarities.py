@@ -8,7 +8,7 @@ from typing import Any
 from llmseqrec.config import Config, Similarities, Temporal
 from llmseqrec.errors import InputError
 from llmseqrec.registry import parameters_class
-from llmseqrec.resolve import ResolvedRun, embedding_need
+from llmseqrec.resolve import ResolvedRun, dataset_need, embedding_need
 
 KINDS = ("csv", "md", "tex", "html")
 
@@ -32,8 +32,9 @@ class SimilarityPlan:
 
     @property
     def tables(self) -> list[str]:
-        """Every file of every table."""
-        stems = [f"results/tables/similarities.{d}.{s}" for d, s in self.asked]
+        """Every file of every table whose dataset and at least one embedding can be had."""
+        possible = [pair for pair, asked in self.asked.items() if self._possible(asked)]
+        stems = [f"results/tables/similarities.{d}.{s}" for d, s in possible]
         return [f"{stem}.{kind}" for stem in stems for kind in KINDS]
 
     def inputs(self, wildcards: Any) -> dict[str, Any]:
@@ -55,14 +56,14 @@ class SimilarityPlan:
         return [f"fold{number}" for number in range(1, count + 1)]
 
     def variants(self, wildcards: Any) -> list[dict[str, Any]]:
-        """Run, names and files of every variant; without those whose vectors cannot be had."""
+        """Run, names and files of every variant whose vectors can be had."""
         asked = self.asked[wildcards.dataset, wildcards.split]
         dataset = self.config.datasets[asked.dataset]
         found = []
         for name, reduction, decay in product(asked.embeddings, asked.reductions, asked.decays):
-            embedding = self.config.embeddings[name]
-            if embedding_need(self.config, asked.dataset, embedding):
+            if name in self.missing(wildcards):
                 continue
+            embedding = self.config.embeddings[name]
             template = embedding.template or dataset.template
             run = ResolvedRun(
                 model="llm_seq_sim",
@@ -88,6 +89,22 @@ class SimilarityPlan:
                 }
             )
         return found
+
+    def missing(self, wildcards: Any) -> dict[str, str]:
+        """Embeddings that cannot be had here, and why."""
+        asked = self.asked[wildcards.dataset, wildcards.split]
+        return self._missing(asked)
+
+    def _missing(self, asked: Similarities) -> dict[str, str]:
+        found = {
+            name: embedding_need(self.config, asked.dataset, self.config.embeddings[name])
+            for name in asked.embeddings
+        }
+        return {name: reason for name, reason in found.items() if reason}
+
+    def _possible(self, asked: Similarities) -> bool:
+        lacking = dataset_need(asked.dataset, self.config.datasets[asked.dataset])
+        return lacking is None and len(self._missing(asked)) < len(set(asked.embeddings))
 
     def _check(self, asked: Similarities, where: str) -> None:
         split = self.config.datasets[asked.dataset].splits[asked.split]

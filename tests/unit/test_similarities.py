@@ -71,19 +71,19 @@ def test_values_are_those_of_the_runs_themselves(tiny: Tiny, tmp_path: Path) -> 
 def test_readers_see_vectors_and_folds(tiny: Tiny, tmp_path: Path) -> None:
     frame = compare_similarities(variants_of(tiny, tmp_path), folds_of(tiny, tmp_path), 5)
     label = Label("Tiny", "temporal", "temporal", 9, "abcdef0123456789", [1])
-    text = to_markdown(frame, similarities_layout(frame, label))
+    text = to_markdown(frame, similarities_layout(frame, label, {"paid": "no key"}))
     assert "NDCG@5, fold2" in text
     assert "| e | title | none |" in text
-    assert "no test set has a part" in text
+    assert "no test set has a part. Not run: paid: no key." in text
 
 
 ASKED: dict[str, Any] = {"dataset": "tiny", "split": "temporal", "embeddings": ["words", "paid"]}
 
 
-def plan_of(**asked: Any) -> Plan:
-    """A plan with one comparison."""
+def plan_of(raw: dict[str, Any] | None = None, **asked: Any) -> Plan:
+    """A plan with one comparison, of a dataset that cannot be had unless `raw` says where it is."""
     content = tiny_content(Path("raw"))
-    content["datasets"]["tiny"] |= {"raw_dir": None, "raw": {}, "private": True}
+    content["datasets"]["tiny"] |= raw or {"raw_dir": None, "raw": {}, "private": True}
     content["embeddings"] = {
         "words": {"provider": "hashed_words"},
         "paid": {"provider": "openai"},
@@ -111,6 +111,22 @@ def test_every_combination_that_can_be_had_is_asked() -> None:
         "results/tiny/embeddings/words.narrow.safetensors",
     ]
     assert not [path for path in files["folds"] if "full" in path]
+    assert list(plan.missing(wildcards)) == ["paid"]
+
+
+def test_no_table_is_asked_for_that_cannot_be_made(tmp_path: Path) -> None:
+    assert not plan_of().similarities.tables  # the dataset is private
+    (tmp_path / "rows.csv").touch()
+    here = {"raw_dir": tmp_path, "raw": {"interactions": {"name": "rows.csv"}}}
+    assert plan_of(here).similarities.tables[0] == "results/tables/similarities.tiny.temporal.csv"
+    assert not plan_of(here, embeddings=["paid"]).similarities.tables
+
+
+def test_two_comparisons_of_one_split_are_refused() -> None:
+    content = tiny_content(Path("raw")) | {"similarities": [ASKED, ASKED]}
+    content["embeddings"] = {"words": {"provider": "hashed_words"}, "paid": {"provider": "openai"}}
+    with pytest.raises(InputError, match=r"similarities\[1\]: tiny, temporal has an entry"):
+        parse_config(content)
 
 
 @pytest.mark.parametrize(

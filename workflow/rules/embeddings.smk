@@ -106,6 +106,7 @@ rule compare_similarities:
     params:
         dataset=PLAN.label_params,
         variants=PLAN.similarities.variants,
+        missing=PLAN.similarities.missing,
         folds=PLAN.similarities.folds,
         k=max(CONFIG.cutoffs),
         seeds=CONFIG.seeds,

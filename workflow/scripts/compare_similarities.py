@@ -13,4 +13,4 @@ with job(snakemake.log[0]):
     frame = compare_similarities(variants, folds, params.k)
     label = label_of(params.dataset, snakemake.wildcards.split, files.statistics, params.seeds)
     stem = Path(snakemake.output.csv).with_suffix("")
-    write_tables(frame, similarities_layout(frame, label), stem)
+    write_tables(frame, similarities_layout(frame, label, params.missing), stem)

@@ -55,8 +55,14 @@ def leaderboard_layout(frame: pd.DataFrame, label: Label) -> Layout:
     return Layout(f"Leaderboard: {label.title}", caption, columns, note="note")
 
 
-def similarities_layout(frame: pd.DataFrame, label: Label) -> Layout:
-    """Names of the vectors, NDCG and HR at the cut-off, NDCG of every fold."""
+def similarities_layout(frame: pd.DataFrame, label: Label, missing: Mapping[str, str]) -> Layout:
+    """Names of the vectors, NDCG and HR at the cut-off, NDCG of every fold.
+
+    Args:
+        frame: of `compare_similarities`.
+        label: of the experiment.
+        missing: embeddings that could not be had, and why.
+    """
     ndcg, hr = metrics_in(frame)
     folds = [str(name) for name in frame.columns if str(name).startswith("fold")]
     columns = [
@@ -70,6 +76,7 @@ def similarities_layout(frame: pd.DataFrame, label: Label) -> Layout:
         *(Column(fold, f"{metric_header(ndcg)}, {fold}", 4) for fold in folds),
     ]
     caption = f"LLMSeqSim without training, means over {len(folds)} folds; no test set has a part."
+    caption += "".join(f" Not run: {name}: {reason}." for name, reason in missing.items())
     return Layout(f"Item vectors: {label.title}", caption, columns)
 
 
