@@ -222,13 +222,3 @@ class OpenAIModelsHandler(OpenAIHandler):
             made = written(double, self.path, asked)
             double.asked[json.dumps(asked, sort_keys=True)] += 1
         self.conclude("answers", made)
-
-    def conclude(self, step: str, made: Any) -> None:
-        """Send what was made, or do a fault, which comes after the deed."""
-        with self.double.lock:
-            faults = self.double.step_faults.get(step, [])
-            fault = faults.pop(0) if faults else None
-        if fault:
-            fault(self)
-        else:
-            self.send_json(made)

@@ -153,10 +153,10 @@ class OpenAIHandler(Handler):
         name = path.rpartition("/")[2]
         if name not in self.double.models:
             self.error(404, "model_not_found", f"The model `{name}` does not exist")
-            return
-        model = {"id": name, "object": "model", "created": 1, "owned_by": "openai"}
-        Model.model_validate(model)
-        self.send_json(model | {"shutdown_date": self.double.models[name]})
+        else:
+            model = {"id": name, "object": "model", "created": 1, "owned_by": "openai"}
+            Model.model_validate(model)
+            self.send_json(model | {"shutdown_date": self.double.models[name]})
 
     def do_POST(self) -> None:
         body = self.body()
@@ -174,7 +174,12 @@ class OpenAIHandler(Handler):
         with double.lock:
             double.steps.append(step)
             made = self.take_file(body) if step == "files" else start(double, json.loads(body))
-            faults = double.step_faults.get(step, [])
+        self.conclude(step, made)
+
+    def conclude(self, step: str, made: Any) -> None:
+        """Send what was made, or do a fault, which comes after the deed."""
+        with self.double.lock:
+            faults = self.double.step_faults.get(step, [])
             fault = faults.pop(0) if faults else None
         if fault:
             fault(self)
@@ -202,11 +207,13 @@ class OpenAIHandler(Handler):
         with double.lock:
             if parts[0] == "files":
                 self.send_bytes(double.files[parts[1]])
-            elif len(parts) == 1:
+                return
+            if len(parts) == 1:
                 data = list(double.batches.values())
-                self.send_json({"object": "list", "data": data, "has_more": False})
+                made: Any = {"object": "list", "data": data, "has_more": False}
             else:
-                self.send_json(looked_at(double, double.batches[parts[1]]))
+                made = looked_at(double, double.batches[parts[1]])
+        self.conclude("find" if len(parts) == 1 else "batch", made)
 
     def embed(self, asked: dict[str, Any]) -> None:
         double = self.double

@@ -276,6 +276,26 @@ def test_a_lost_answer_makes_nothing_twice(
     assert states(tmp_path) == ["succeeded"]
 
 
+@pytest.mark.parametrize("lost", [drop, refuse(502), refuse(504)])
+@pytest.mark.parametrize(
+    "away", [refuse(429, retry_after="0"), refuse(503, retry_after="0"), refuse(401)]
+)
+def test_a_restart_that_cannot_look_forgets_no_job(
+    provider: Make, double: OpenAIModelsDouble, tmp_path: Path, lost: Fault, away: Fault
+) -> None:
+    double.step_faults = {"jobs": [lost]}
+    with pytest.raises(InputError, match="fine-tuning: "):
+        tuned(provider(services={"attempts": 1}), tmp_path)
+    double.step_faults = {"list": [away] * 3}
+    with pytest.raises(InputError, match="fine-tuning: "):
+        tuned(provider(), tmp_path)
+    assert states(tmp_path) == ["submitting"]
+    assert provider().access.ledger.balance().reserved > 0
+    double.step_faults = {}
+    assert tuned(provider(), tmp_path)["job"] == "ftjob-0"
+    assert double.steps == ["files", "files", "jobs"]
+
+
 @pytest.mark.parametrize(
     ("end", "reason", "lost"),
     [

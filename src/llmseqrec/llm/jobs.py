@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from filelock import FileLock
 
@@ -25,12 +24,12 @@ from llmseqrec.llm.tuning_service import PREFIX, Content, Record, TuningService,
 from llmseqrec.services.access import Access
 from llmseqrec.services.completions import canonical
 from llmseqrec.services.ledger import Demand
+from llmseqrec.services.once import Made, Once
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError, with_retries
 from llmseqrec.services.secrets import without_secrets
 
 _LOG = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -116,16 +115,17 @@ class TuningJob:
         self.access.permission.check_upload(self.service.provider)
         self.service.check_model()
         self._reserve(record)
-        if record.state != "submitting":
+        unsure = record.state == "submitting"  # written by a process that ended there
+        if not unsure:
             record = self._uploaded(self._keep(replace(record, state="uploading")))
             record = self._keep(replace(record, state="submitting"))
         service, settings, files = self.service, self.content.settings, list(record.files)
-        view = self._made(
-            record,
-            lambda: (
-                service.find_job(record.name) or service.create_job(record.name, settings, files)
-            ),
+        submission = Once(
+            find=lambda: service.find_job(record.name),
+            make=lambda: service.create_job(record.name, settings, files),
+            unsure=unsure,
         )
+        view = self._made(record, submission)
         _LOG.info("%s: job %s submitted", self._title, view.job)
         return self._keep(replace(record, state="submitted", job=view.job))
 
@@ -136,30 +136,19 @@ class TuningJob:
             if content is None:
                 continue
             name = f"{PREFIX}-{hashlib.sha256(content).hexdigest()[:40]}.jsonl"
-
-            def send(name: str = name, content: bytes = content) -> str:
-                return service.find_file(name) or service.send_file(name, content)
-
-            found = self._made(record, send)
+            upload = Once(
+                partial(service.find_file, name), partial(service.send_file, name, content)
+            )
+            found = self._made(record, upload)
             record = self._keep(replace(record, files=(*record.files, found)))
         return record
 
-    def _made(self, record: Record, make: Callable[[], Result]) -> Result:
+    def _made(self, record: Record, step: Once[Made]) -> Made:
         """What a step makes; where it was surely turned down, the job is forgotten."""
-        unsure = False
-
-        def attempt() -> Result:
-            nonlocal unsure
-            try:
-                return make()
-            except ServiceError as problem:
-                unsure |= problem.billed
-                raise
-
         try:
-            return with_retries(attempt, self.access.services.attempts)
+            return step.get(self.access.services.attempts)
         except ServiceError:
-            if not unsure:
+            if not step.unsure:
                 self._forget(record)
             raise
 

@@ -179,7 +179,8 @@ def _problem(error: Exception, model: str) -> ServiceError:
         if status == 404:
             text = f"{model} is not served (any more): {text}"
         headers = getattr(error.response, "headers", {})
-        return ServiceError(text, worth_another_try(status), wait=wait_of(headers))
+        again, wait = worth_another_try(status), wait_of(headers)
+        return ServiceError(text, again, wait=wait, status=status)
     if isinstance(error, GoogleAuthError):
         return ServiceError(text)
     if isinstance(error, (RequestException, ParseError, ValueError)):

@@ -24,9 +24,10 @@ from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
 from llmseqrec.services.batch_lines import Submission, body_of, errors_of, number_of, parsed
 from llmseqrec.services.ledger import Demand
+from llmseqrec.services.once import Once
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent, total
-from llmseqrec.services.problems import ServiceError, with_retries
+from llmseqrec.services.problems import ServiceError
 
 NAME = "llmseqrec"  # the key of a submission's name in its metadata
 ENDED = {"completed", "failed", "expired", "cancelled"}
@@ -135,29 +136,26 @@ class Batches:
         """Reserve the money, upload the file, submit it; each step once."""
         if submission.state == "submitted":
             return submission
+        unsure = submission.state == "submitting"  # written by a process that ended there
         if submission.state == "prepared":
             self._reserve(submission)
             submission = self._keep(replace(submission, state="submitting"))
-        batch = self._found_or_created(submission)
+        batch = self._found_or_created(submission, unsure)
         _LOG.info("batch %s submitted", batch.id)
         return self._keep(replace(submission, state="submitted", batch=str(batch.id)))
 
-    def _found_or_created(self, submission: Submission) -> Any:
+    def _found_or_created(self, submission: Submission, unsure: bool) -> Any:
         """The service's copy; a submission that was surely turned down is forgotten."""
-        unsure = False
-
-        def attempt() -> Any:
-            nonlocal unsure
-            try:
-                return self.client.call(lambda: self._find(submission) or self._create(submission))
-            except ServiceError as problem:
-                unsure |= problem.billed
-                raise
-
+        call = self.client.call
+        once = Once[Any](
+            find=lambda: call(lambda: self._find(submission)),
+            make=lambda: call(lambda: self._create(submission)),
+            unsure=unsure,
+        )
         try:
-            return with_retries(attempt, self.access.services.attempts)
+            return once.get(self.access.services.attempts)
         except ServiceError:
-            if not unsure:
+            if not once.unsure:
                 self._drop(submission)
             raise
 

@@ -143,4 +143,5 @@ def _refusal(error: Any, text: str) -> ServiceError:
         return ServiceError(f"{KEY} is not accepted: {text}")
     final = error.code in _FINAL_CODES or getattr(error, "type", None) in _FINAL_CODES
     again = worth_another_try(error.status_code) and not final
-    return ServiceError(text, again, wait=wait_of(error.response.headers))
+    wait, status = wait_of(error.response.headers), error.status_code
+    return ServiceError(text, again, wait=wait, status=status)

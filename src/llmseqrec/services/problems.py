@@ -29,14 +29,25 @@ class ServiceError(Exception):
         again: whether another try may help.
         billed: whether the service may have done, and charged for, the work.
         wait: seconds the service asks to wait.
+        status: of its answer, None where there was none.
+
+    Attributes:
+        unsure: whether what was to be made may be there all the same: an error of the service, or
+            of one on the way to it, tells no more than silence does.
     """
 
     def __init__(
-        self, message: str, again: bool = False, billed: bool = False, wait: float | None = None
+        self,
+        message: str,
+        again: bool = False,
+        billed: bool = False,
+        wait: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(" ".join(message.split()))
         self.again = again and (wait or 0.0) <= LONGEST_WAIT
         self.billed = billed
+        self.unsure = billed or (status is not None and (status == 408 or status >= 500))
         self.wait = wait
 
 

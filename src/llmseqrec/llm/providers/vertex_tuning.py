@@ -148,8 +148,8 @@ class VertexTuning:
         if status < 300 or status in (404, 412):
             return status
         told = without_secrets(answered.text[:_SHOWN], [])
-        again = worth_another_try(status)
-        raise ServiceError(f"storage: {status}: {told}", again, wait=wait_of(answered.headers))
+        again, wait = worth_another_try(status), wait_of(answered.headers)
+        raise ServiceError(f"storage: {status}: {told}", again, wait=wait, status=status)
 
     def _view(self, job: Any) -> View:
         """A job as we see it; its data are counted once, and billed once an epoch."""
