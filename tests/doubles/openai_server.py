@@ -44,6 +44,7 @@ class OpenAIDouble(Double):
         self.omit: set[int] = set()  # lines of a batch that get no answer
         self.names: dict[str, tuple[str, str]] = {}  # file name and purpose of each file
         self.models: dict[str, str | None] = dict(MODELS)  # and when they are shut down
+        self.knows_models = True  # has a path for each of them
 
     def reply(self, url: str, asked: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request of a batch."""
@@ -151,7 +152,9 @@ class OpenAIHandler(Handler):
             self.get_batch(path)
             return
         name = path.rpartition("/")[2]
-        if name not in self.double.models:
+        if not self.double.knows_models:
+            self.error(404, "unknown_url", f"Unknown request URL: {path}")
+        elif name not in self.double.models:
             self.error(404, "model_not_found", f"The model `{name}` does not exist")
         else:
             model = {"id": name, "object": "model", "created": 1, "owned_by": "openai"}

@@ -1,5 +1,6 @@
 """Fine-tuning and answers by `openai`: the real client, a server that really trains."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -152,6 +153,25 @@ def test_a_deleted_model_is_trained_anew_once_its_state_is_gone(
     assert tuned(provider(), tmp_path)["model"] != first["model"]
 
 
+def test_a_server_without_a_path_for_models_is_given_no_second_job(
+    provider: Make, double: OpenAIModelsDouble, tmp_path: Path
+) -> None:
+    double.knows_models = False
+    first = tuned(provider(), tmp_path)
+    for path in (tmp_path / "jobs").iterdir():
+        path.unlink()
+    assert tuned(provider(), tmp_path) == first
+    assert double.steps == ["files", "files", "jobs"]
+
+
+def test_without_validation_no_file_is_sent_for_it(
+    provider: Make, double: OpenAIModelsDouble, tmp_path: Path
+) -> None:
+    provider().finetune(tuning_files(tmp_path, validation=False), place(tmp_path))
+    assert double.steps == ["files", "jobs"]
+    assert double.jobs["ftjob-0"]["validation_file"] is None
+
+
 def test_answers_are_never_asked_for_twice(provider: Make, double: OpenAIModelsDouble) -> None:
     first = provider().answers(None, QUESTIONS, request(2))
     again = provider().answers(None, QUESTIONS[::-1] + QUESTIONS[:1], request(2))
@@ -191,6 +211,15 @@ def test_equal_requests_without_a_seed_are_told_apart(
     assert len(found[0]) == 3
     assert len(double.bodies) == 3
     assert all("seed" not in body for body in double.bodies)
+
+
+def test_seeds_are_answers_of_their_own_where_none_is_sent(
+    provider: Make, double: OpenAIModelsDouble
+) -> None:
+    made = provider(samples_a_request=1, seeded=False)
+    for seed in (1, 2, 1):
+        made.answers(None, QUESTIONS[:1], dataclasses.replace(request(2), seed=seed))
+    assert len(double.bodies) == 4
 
 
 def test_settings_of_a_model_are_sent(provider: Make, double: OpenAIModelsDouble) -> None:

@@ -56,7 +56,7 @@ class Question:
     Attributes:
         asker: who is asked.
         request: the whole of it, as canonical JSON.
-        part: number among several requests of the same prompt.
+        part: number among several requests of the same prompt; with the seed, where none is sent.
     """
 
     asker: Asker

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from llmseqrec.llm.tuning_service import PREFIX, View
-from llmseqrec.services.openai_client import NotFoundError, OpenAIClient
+from llmseqrec.services.openai_client import ENDPOINT, NotFoundError, OpenAIClient
 
 _ENDED = {"succeeded", "failed", "cancelled"}
 _LOST_FILES = {"error", "deleted"}
@@ -114,8 +114,9 @@ class OpenAITuning:
             return True
         try:
             self._call(lambda library: library.models.retrieve(view.model))
-        except NotFoundError:
-            return False
+        except NotFoundError as problem:
+            # A server elsewhere may know no such question; then the job is taken at its word.
+            return self.endpoint != ENDPOINT and not problem.of_the_model
         return True
 
     def _call(self, ask: Callable[[Any], Result]) -> Result:

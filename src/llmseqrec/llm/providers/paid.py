@@ -108,7 +108,9 @@ class PaidProvider(LLMProvider[P]):
         from llmseqrec.llm.jobs import TuningJob
 
         content = Content(
-            self.tuning_settings(seed), self._lines(files.training), self._lines(files.validation)
+            self.tuning_settings(seed),
+            self._lines(files.training),
+            self._lines(files.validation) or None,  # services take no empty file
         )
         return TuningJob(self.tuning(title), self.access, content, self.settings.epochs)
 
@@ -181,13 +183,18 @@ class PaidProvider(LLMProvider[P]):
         return b"".join(canonical(self.tuning_line(one)).encode() + b"\n" for one in examples)
 
     def parts(self, model: str, prompt: Prompt, request: Request) -> list[Question]:
-        """As many requests as the samples of one prompt take."""
+        """As many requests as the samples of one prompt take.
+
+        Where no seed is sent, the run's is in the number of a request, so that another seed is
+        other answers all the same.
+        """
         asker, most = self.asker_of(self.settings), self.settings.samples_a_request
         made = []
         for part, begin in enumerate(range(0, request.samples, most)):
             seed = (request.seed * _SEEDS + part) % _LARGEST_SEED
             own = Request(min(most, request.samples - begin), request.sampling, seed)
-            made.append(Question(asker, canonical(self.body(model, prompt, own)), part))
+            number = part if self.settings.seeded else request.seed * _SEEDS + part
+            made.append(Question(asker, canonical(self.body(model, prompt, own)), number))
         return made
 
     def _facts(self, job: TuningJob, done: Record) -> dict[str, Any]:
