@@ -134,7 +134,8 @@ class PaidModelSettings(ModelSettings):
         None, exclude=True, description="Requests a minute at most; null: no limit."
     )
 
-    @field_validator("base_url")
+    # A storage_url is Vertex's alone.
+    @field_validator("base_url", "storage_url", check_fields=False)
     @classmethod
     def _no_credentials(cls, value: str | None) -> str | None:
         if value is not None and "@" in value:

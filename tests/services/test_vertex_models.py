@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
+from google.oauth2.credentials import Credentials
+from pydantic import ValidationError
 
 from llmseqrec.config import VertexModelSettings
 from llmseqrec.contracts import read_json
 from llmseqrec.errors import InputError
-from llmseqrec.llm.providers.vertex import VertexProvider
+from llmseqrec.llm.providers.vertex import VertexProvider, place_of
+from llmseqrec.llm.providers.vertex_tuning import VertexTuning
+from llmseqrec.services.google_client import GoogleClient
 from tests.doubles.server import Fault, Handler, drop, serving, truncate
 from tests.doubles.vertex_models import BASE, VertexModelsDouble, VertexModelsHandler
 from tests.doubles.vertex_server import refuse
@@ -43,7 +47,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[VertexModelsDouble]:
 
 
 def provider_at(
-    folder: Path, url: str, money: float | None = 1.0, keys: Any = None
+    folder: Path, url: str, money: float | None = 1.0, keys: Any = None, services: Any = None
 ) -> VertexProvider:
     price = PRICE | {"tuned": {"usd_per_million": 0.2, "output_usd_per_million": 0.8}}
     prices = folder / "prices.yaml"
@@ -58,7 +62,7 @@ def provider_at(
         "project": "p1",
     }
     settings = VertexModelSettings(**given | (keys or {}))
-    allowed = permission(folder, "vertex", money, prices=prices)
+    allowed = permission(folder, "vertex", money, prices=prices, **(services or {}))
     return VertexProvider(settings, "cpu", allowed)
 
 
@@ -148,6 +152,67 @@ def test_a_lost_answer_makes_nothing_twice(
     tuned(provider(), tmp_path)
     assert double.steps == ["files", "files", "jobs"]
     assert len(provider().answers(tmp_path / "run", QUESTIONS, request())) == len(NAMES)
+
+
+def test_a_server_that_is_silent_is_not_waited_for(
+    double: VertexModelsDouble, tmp_path: Path
+) -> None:
+    never, waited = threading.Event(), []
+
+    def hold(handler: Handler) -> None:
+        if not never.wait(30):
+            waited.append(handler.path)
+        handler.close_connection = True
+
+    double.step_faults = {step: [hold] for step in ("list", "jobs", "look")}
+    made = provider_at(tmp_path, double.url, services={"timeout": 1, "attempts": 8})
+    try:
+        tuned(made, tmp_path)
+    finally:
+        never.set()
+    assert waited == []
+    assert double.steps == ["files", "files", "jobs"]
+
+
+def test_no_credentials_go_where_there_is_no_encryption(
+    double: VertexModelsDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = Credentials(token="ya29.secret")
+    monkeypatch.setattr("google.auth.default", lambda **_: (credentials, "p1"))
+    made = provider_at(tmp_path, "", keys={"base_url": None, "storage_url": double.url})
+    client = GoogleClient(place_of(made.settings), made.access.services)
+    storage = VertexTuning("https://x", made.settings, "title", lambda: client)
+    assert storage.send_file("a.jsonl", b"{}") == "gs://bucket/a.jsonl"  # the server looks for it
+    secure = client.session("https://storage.googleapis.com")
+    assert secure.credentials is credentials
+
+
+def test_a_job_without_validation_gets_no_file_for_it(
+    provider: Make, double: VertexModelsDouble, tmp_path: Path
+) -> None:
+    provider().finetune(tuning_files(tmp_path, validation=False), place(tmp_path))
+    assert double.steps == ["files", "jobs"]
+    assert "validationDatasetUri" not in double.jobs[0]["supervisedTuningSpec"]
+
+
+@pytest.mark.parametrize("key", ["base_url", "storage_url"])
+def test_an_address_with_a_password_is_refused(key: str) -> None:
+    with pytest.raises(ValidationError, match="a user name or password is not taken"):
+        VertexModelSettings(**{"provider": "vertex", "model": BASE, key: "http://me:pw@host"})
+
+
+def test_a_restart_that_cannot_look_forgets_no_job(
+    provider: Make, double: VertexModelsDouble, tmp_path: Path
+) -> None:
+    away = refuse(503, retry_after="0")
+    double.step_faults["jobs"] = [away]
+    double.step_faults["list"] = [lambda handler: handler.send_json({}), *[away] * 5]
+    for _ in range(2):
+        with pytest.raises(InputError, match="fine-tuning: "):
+            tuned(provider(), tmp_path)
+    assert provider().access.ledger.balance().reserved > 0
+    assert tuned(provider(), tmp_path)["job"].endswith("tuningJobs/0")
+    assert double.steps == ["files", "files", "jobs"]
 
 
 def test_an_object_that_is_there_is_not_sent_again(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from llmseqrec.config import Services
 from llmseqrec.errors import InputError
@@ -55,7 +56,7 @@ class GooglePlace:
     @property
     def plain(self) -> bool:
         """Whether the address is one without encryption, which no credentials are sent to."""
-        return self.endpoint.startswith("http://")
+        return _plain(self.endpoint)
 
     @property
     def project(self) -> str | None:
@@ -107,20 +108,30 @@ class GoogleClient:
         except GoogleAuthError as error:
             raise InputError(f"vertex: {without_secrets(str(error), [])}") from None
 
-    @cached_property
-    def session(self) -> Any:
+    def session(self, url: str) -> Any:
         """A session of plain requests, for the service that keeps files.
+
+        Args:
+            url: where they go, which need not be the place; without encryption no credentials do.
 
         Raises:
             InputError: credentials are missing or broken.
         """
+        return self._anonymous if _plain(url) else self._authorised
+
+    @cached_property
+    def _anonymous(self) -> Any:
+        from google.auth.transport.requests import AuthorizedSession
+
+        return AuthorizedSession(_no_credentials())  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def _authorised(self) -> Any:
         import google.auth
         from google.auth.exceptions import GoogleAuthError
         from google.auth.transport.requests import AuthorizedSession
 
         try:
-            if self.place.plain:
-                return AuthorizedSession(_no_credentials())  # type: ignore[no-untyped-call]
             found, _ = google.auth.default(scopes=[_SCOPE])
             return AuthorizedSession(found)  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
@@ -150,6 +161,11 @@ class GoogleClient:
             raise
         except Exception as error:
             raise _problem(error, model) from None
+
+
+def _plain(url: str) -> bool:
+    """Whether an address is one without encryption."""
+    return urlsplit(url).scheme == "http"
 
 
 def _no_credentials() -> Any:

@@ -77,7 +77,7 @@ class VertexTuning:
 
         def find() -> View | None:
             asked = {"parent": self._parent, "filter": f"labels.{PREFIX}={name}"}
-            jobs = self._client.list_tuning_jobs(request=asked, retry=None)
+            jobs = self._client.list_tuning_jobs(request=asked, **self._once)
             # A server that knows no such filter lists all of them.
             named = (self._view(job) for job in jobs if job.labels.get(PREFIX) == name)
             return next((one for one in named if one.model or not one.ended), None)
@@ -99,17 +99,15 @@ class VertexTuning:
                 }
             )
         )
+        wanted = {"parent": self._parent, "tuning_job": asked}
         return self.connect().call(
-            lambda: self._view(
-                self._client.create_tuning_job(parent=self._parent, tuning_job=asked, retry=None)
-            ),
-            self.base,
+            lambda: self._view(self._client.create_tuning_job(**wanted, **self._once)), self.base
         )
 
     def look(self, job: str) -> View:
         """A job as it is now."""
         return self.connect().call(
-            lambda: self._view(self._client.get_tuning_job(name=job, retry=None)), self.base
+            lambda: self._view(self._client.get_tuning_job(name=job, **self._once)), self.base
         )
 
     def news(self, job: str) -> list[tuple[str, str]]:
@@ -127,6 +125,11 @@ class VertexTuning:
         return self.connect().make(GenAiTuningServiceClient)
 
     @property
+    def _once(self) -> dict[str, Any]:
+        """How each request is sent: one try, which ends."""
+        return {"retry": None, "timeout": self.connect().services.timeout}
+
+    @property
     def _parent(self) -> str:
         return self.connect().place.parent
 
@@ -142,7 +145,8 @@ class VertexTuning:
         client, url = self.connect(), f"{self.settings.storage_url}/{path}"
         timeout = client.services.timeout
         answered = client.call(
-            lambda: client.session.request(method, url, timeout=timeout, **options), "storage"
+            lambda: client.session(url).request(method, url, timeout=timeout, **options),
+            "storage",
         )
         status = int(answered.status_code)
         if status < 300 or status in (404, 412):
