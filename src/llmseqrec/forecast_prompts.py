@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-from llmseqrec.config import Config, Experiment
+from llmseqrec.config import Config
 from llmseqrec.llm.prompt_files import read_examples, read_prompts
 from llmseqrec.llm.providers.base import Request, TuningFiles
 from llmseqrec.llm.providers.expectation import (
@@ -23,6 +24,7 @@ from llmseqrec.services.tokens import estimated_tokens
 from llmseqrec.uploads import Permission, upload_problem
 
 TUNED_ON = ("training", "validation")  # prompts of fine-tuning; all others are questions
+_Parts: TypeAlias = dict[str, set[str]]  # a part to the prompts that are asked there
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,47 @@ def prompt_needs(config: Config, results: Path) -> list[PromptNeed]:
     seen: set[Path] = set()
     return [
         need
-        for experiment in config.chosen
-        for run in _with_sources(config, experiment.runs)
-        if config.runs[run].prompted and config.language_model_of(run).provider in UPLOADING
-        for need in _Asked.of(config, experiment, run, results, seen).needs()
+        for run, parts in _wanted(config).items()
+        if config.language_model_of(run.name).provider in UPLOADING
+        for need in _Asked.of(config, run, parts, results, seen).needs()
     ]
 
 
-def _with_sources(config: Config, runs: Iterable[str]) -> list[str]:
-    """Runs and those they cannot do without, these first."""
-    found: dict[str, None] = {}
-    for run in runs:
-        found |= dict.fromkeys([*_with_sources(config, config.runs[run].sources), run])
-    return list(found)
+class _Run(NamedTuple):
+    """A run of one dataset and split."""
+
+    dataset: str
+    split: str
+    name: str
+
+
+def _wanted(config: Config) -> dict[_Run, _Parts]:
+    """What prompted runs will be asked, those first that others cannot do without.
+
+    As the rules have it, whatever lies in the folder of results: each run once, though several
+    experiments name it.
+    """
+    found: dict[_Run, _Parts] = {}
+    for experiment in config.chosen:
+        for part, name in product(experiment.parts, experiment.runs):
+            prompts = {"test" if part == "full" else "valid"}
+            _want(config, found, _Run(experiment.dataset, experiment.split, name), part, prompts)
+    return found
+
+
+def _want(
+    config: Config, found: dict[_Run, _Parts], run: _Run, part: str, prompts: set[str]
+) -> None:
+    """Add what a run is asked, and before it what it takes from others."""
+    settings = config.runs[run.name]
+    lists = getattr(settings.checked_parameters, "named_run", None)
+    if lists:  # lists are made for questions, and for the prompts that are trained on
+        theirs = prompts | ({"train"} if settings.tuned else set())
+        _want(config, found, run._replace(name=lists), part, theirs)
+    if settings.finetuned_by:  # which is trained for it, and need not be asked
+        _want(config, found, run._replace(name=settings.finetuned_by), part, set())
+    if settings.prompted:
+        found.setdefault(run, {}).setdefault(part, set()).update(prompts)
 
 
 @dataclass(frozen=True)
@@ -100,6 +130,7 @@ class _Asked:
     """One prompted run of one dataset and split.
 
     Attributes:
+        parts: what it is asked.
         folder: of the split's results.
         seen: state files of jobs that were counted; runs may share one.
     """
@@ -107,26 +138,26 @@ class _Asked:
     config: Config
     dataset: str
     run: str
+    parts: _Parts
     folder: Path
     provider: PaidProvider[Any]
     seen: set[Path] = field(default_factory=set)
 
     @classmethod
-    def of(
-        cls, config: Config, experiment: Experiment, run: str, results: Path, seen: set[Path]
-    ) -> _Asked:
-        settings = config.language_model_of(run)
-        permission = Permission.of(config, experiment.dataset)
+    def of(cls, config: Config, run: _Run, parts: _Parts, results: Path, seen: set[Path]) -> _Asked:
+        settings = config.language_model_of(run.name)
+        permission = Permission.of(config, run.dataset)
         provider = load(LLM_PROVIDERS[settings.provider])(settings, permission=permission)
-        folder = results / experiment.dataset / experiment.split
-        return cls(config, experiment.dataset, run, folder, provider, seen)
+        folder = results / run.dataset / run.split
+        return cls(config, run.dataset, run.name, parts, folder, provider, seen)
 
     def needs(self) -> Iterator[PromptNeed]:
         if self.config.runs[self.run].tuned:
             yield self._need("training", self._training())
-        yield self._need("answers", self._answers())
+        if any(self.parts.values()):
+            yield self._need("answers", self._answers())
 
-    def _need(self, step: str, expected: list[Expected]) -> PromptNeed:
+    def _need(self, step: str, expected: list[Expected] | None) -> PromptNeed:
         asker = self.provider.asker_of(self.provider.settings)
         allowed = self.config.datasets[self.dataset].allow_upload
         problem = upload_problem(self.dataset, asker.provider, allowed)
@@ -135,37 +166,39 @@ class _Asked:
             f"{asker.provider} {asker.base}",
             asker.endpoint,
             problem or self.provider.unmet_need(self.provider.settings, self.config.services),
-            _together(expected) if expected else None,
+            None if expected is None else _together(expected),
         )
 
-    def _seeds(self) -> list[Path]:
-        """Folders of the seeds of all parts, as far as prompts are built there."""
-        return sorted(path.parent for path in self.folder.glob(f"*/{self.run}/seed*/prompts"))
+    def _seeds(self) -> Iterator[tuple[Path, int, set[str]]]:
+        """Folder, seed and questions of every seed of every part."""
+        for (part, prompts), seed in product(self.parts.items(), self.config.seeds):
+            yield self.folder / part / self.run / f"seed{seed}", seed, prompts
 
-    def _training(self) -> list[Expected]:
+    def _training(self) -> list[Expected] | None:
+        """Of every seed of every part; None where prompts of one are not built yet."""
         found = []
-        for seed in self._seeds():
-            files = TuningFiles(*(seed / "prompts" / f"{name}.jsonl" for name in TUNED_ON))
+        for folder, number, _ in self._seeds():
+            files = TuningFiles(*(folder / "prompts" / f"{name}.jsonl" for name in TUNED_ON))
             if not (files.training.is_file() and files.validation.is_file()):
-                continue
-            number = int(seed.name.removeprefix("seed"))
+                return None
             path = self.provider.job(files, number).path
             counted = path in self.seen
             self.seen.add(path)
             found.append(NOTHING if counted else expected_training(self.provider, files, number))
         return found
 
-    def _answers(self) -> list[Expected]:
+    def _answers(self) -> list[Expected] | None:
+        """Of every seed of every part; None where prompts of one are not built yet."""
         parameters: Any = self.config.runs[self.run].checked_parameters
         found = []
-        for seed in self._seeds():
-            model, length = self._model(seed), self._answer_tokens(seed)
-            number = int(seed.name.removeprefix("seed"))
+        for folder, number, prompts in self._seeds():
+            model, length = self._model(folder), self._answer_tokens(folder)
             request = Request(getattr(parameters, "samples", 1), parameters.sampling, number)
-            for path in sorted((seed / "prompts").glob("*.jsonl")):
-                if path.stem not in TUNED_ON:
-                    asked = [line.prompt for line in read_prompts(path)]
-                    found.append(expected_answers(self.provider, model, asked, request, length))
+            for path in (folder / "prompts" / f"{name}.jsonl" for name in sorted(prompts)):
+                if not path.is_file():
+                    return None
+                asked = [line.prompt for line in read_prompts(path)]
+                found.append(expected_answers(self.provider, model, asked, request, length))
         return found
 
     def _owner(self, seed: Path) -> Path:

@@ -1,5 +1,6 @@
 """`llmseqrec plan` on prompted runs: what is trained, asked, sent and paid."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ MODEL = "gpt-4o-mini-2024-07-18"
 TUNED = f"ft:{MODEL}:org::1"
 SAMPLING = {"temperature": 0.25, "max_tokens": 30}
 ASKED = {"model": "gen_item", "language_model": "gpt", "embedding": "minilm"}
+FOLDED = {"parts": ["fold2", "full"]}
 OWN = {"dataset": "tiny", "split": "temporal", "runs": ["gpt_gen_item"]}
 # Bytes of a line as it is sent, and of a request for five answers.
 LINE = (
@@ -119,6 +121,48 @@ def test_training_and_answers_with_their_prices(
     assert out.count(sample) == 3
     assert not (tmp_path / "completions.sqlite").exists()
     assert not (tmp_path / "jobs").exists()
+
+
+def test_a_seed_or_part_without_prompts_is_unknown_and_others_do_not_count(
+    tmp_path: Path, content: dict, capsys: Printed
+) -> None:
+    build(tmp_path, "cool", "base")
+    content["experiments"][0]["runs"] = ["cool", "base"]
+    known = printed(tmp_path, content, capsys)
+    # Left over of another configuration.
+    parts = tmp_path / "results/tiny/temporal"
+    shutil.copytree(parts / "full/base/seed1", parts / "full/base/seed9")
+    shutil.copytree(parts / "full/base/seed1", parts / "fold1/base/seed1")
+    assert printed(tmp_path, content, capsys) == known
+    unknown = f"openai {MODEL}: unknown, the prompts are not built yet"
+    for change in ({"seeds": [1, 2]}, {"experiments": [content["experiments"][0] | FOLDED]}):
+        out = printed(tmp_path, content | change, capsys)
+        for step in ("cool of tiny, training", "cool of tiny, answers", "base of tiny, answers"):
+            assert f"  {step}: {unknown}" in out
+        assert "  together: unknown" in out
+
+
+def test_a_run_of_several_experiments_counts_once(
+    tmp_path: Path, content: dict, capsys: Printed
+) -> None:
+    build(tmp_path, "cool", "base")
+    content["experiments"][0]["runs"] = ["cool", "base"]
+    once = printed(tmp_path, content, capsys)
+    content["experiments"].append(content["experiments"][0] | {"runs": ["base"]})
+    assert [line for line in printed(tmp_path, content, capsys) if "openai" in line] == [
+        line for line in once if "openai" in line
+    ]
+
+
+def test_whose_model_is_asked_is_trained_and_not_asked(
+    tmp_path: Path, content: dict, capsys: Printed
+) -> None:
+    content["runs"]["warm"]["finetuned_by"] = "cool"
+    content["experiments"][0]["runs"] = ["warm"]
+    build(tmp_path, "cool", "warm")
+    out = [line for line in printed(tmp_path, content, capsys) if "of tiny, " in line]
+    steps = [line.strip().partition(":")[0] for line in out if f"openai {MODEL}" in line]
+    assert steps == ["cool of tiny, training", "warm of tiny, answers"]
 
 
 def test_what_was_bought_costs_nothing(tmp_path: Path, content: dict, capsys: Printed) -> None:
