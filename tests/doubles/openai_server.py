@@ -120,7 +120,9 @@ def looked_at(double: OpenAIDouble, batch: dict[str, Any]) -> dict[str, Any]:
     for name, rows in (("output_file_id", output), ("error_file_id", failed)):
         if rows:
             batch[name] = f"file-{len(double.files)}"
-            double.files[batch[name]] = "\n".join(map(json.dumps, rows)).encode()
+            double.files[batch[name]] = "\n".join(
+                json.dumps(row, ensure_ascii=False) for row in rows
+            ).encode()
     Batch.model_validate(batch)
     return batch
 

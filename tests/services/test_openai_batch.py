@@ -1,5 +1,6 @@
 """The Batch API: the real client against a server on this machine, killed at every step."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,8 +17,8 @@ from llmseqrec.embeddings.openai import OpenAIEmbeddings
 from llmseqrec.errors import InputError
 from llmseqrec.uploads import Permission
 from tests.conftest import ROOT
-from tests.doubles.openai_server import OpenAIDouble, OpenAIHandler
-from tests.doubles.server import drop, refuse, serving, vector_of
+from tests.doubles.openai_server import OpenAIDouble, OpenAIHandler, answer
+from tests.doubles.server import Fault, drop, refuse, serving, vector_of
 
 SPAWN = multiprocessing.get_context("spawn")
 TEXTS = [f"title number {number}" for number in range(10)]
@@ -33,7 +34,9 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIDouble]:
         yield made
 
 
-def provider(folder: Path, url: str, max_usd: float | None = 1.0) -> OpenAIEmbeddings:
+def provider(
+    folder: Path, url: str, max_usd: float | None = 1.0, batch: bool = True
+) -> OpenAIEmbeddings:
     services = Services(
         cache=folder / "cache.sqlite",
         ledger=folder / "ledger.sqlite",
@@ -42,7 +45,7 @@ def provider(folder: Path, url: str, max_usd: float | None = 1.0) -> OpenAIEmbed
         batch_poll=0.01,
         attempts=3,
     )
-    embedding = Embedding(provider="openai", base_url=f"{url}/v1", batch_size=4, batch=True)
+    embedding = Embedding(provider="openai", base_url=f"{url}/v1", batch_size=4, batch=batch)
     return OpenAIEmbeddings(embedding, permission=Permission("t", ["openai"], max_usd, services))
 
 
@@ -123,9 +126,110 @@ def test_an_uncertain_submission_is_kept_for_the_next_run(
     assert double.steps == ["files", "batches"]
 
 
-def _embed(folder: Path, url: str) -> None:
+@pytest.mark.parametrize("lost", [drop, refuse(502), refuse(504)])
+@pytest.mark.parametrize(
+    "away", [refuse(429, retry_after="0"), refuse(503, retry_after="0"), refuse(401)]
+)
+def test_a_restart_that_cannot_look_forgets_nothing(
+    made: OpenAIEmbeddings, double: OpenAIDouble, tmp_path: Path, lost: Fault, away: Fault
+) -> None:
+    double.step_faults = {"batches": [lost]}
+    services = made.access.services.model_copy(update={"attempts": 1})
+    once = OpenAIEmbeddings(made.embedding, permission=Permission("t", ["openai"], 1.0, services))
+    with pytest.raises(InputError, match="batch: "):
+        once.embed(TEXTS)
+    double.step_faults = {"find": [away] * 3}
+    with pytest.raises(InputError, match="batch: "):
+        made.embed(TEXTS)
+    assert len(left_over(tmp_path)) == 1
+    assert made.access.ledger.balance().reserved == pytest.approx(BOUND)
+    double.step_faults = {}
+    np.testing.assert_array_equal(made.embed(TEXTS), EXPECTED)
+    assert double.steps == ["files", "batches"]
+
+
+def test_what_was_never_sent_holds_no_money(
+    made: OpenAIEmbeddings, double: OpenAIDouble, tmp_path: Path
+) -> None:
+    double.step_faults = {"find": [refuse(401)]}
+    with pytest.raises(InputError, match="OPENAI_API_KEY is not accepted"):
+        made.embed(TEXTS)
+    assert left_over(tmp_path) == []
+    assert made.access.ledger.balance().reserved == 0
+
+
+def _too_few(made: dict) -> dict:
+    return made | {"data": made["data"][1:]}
+
+
+def _uncounted(made: dict) -> dict:
+    return made | {"usage": None}
+
+
+@pytest.mark.parametrize(
+    ("alter", "usd"), [(_too_few, 30 * 0.01 / 1e6), (_uncounted, BOUND)], ids=["counted", "bound"]
+)
+def test_answers_that_cannot_be_used_are_paid_for(
+    double: OpenAIDouble, tmp_path: Path, alter: Callable[[dict], dict], usd: float
+) -> None:
+    double.alter = alter
+    made = provider(tmp_path, double.url, BOUND * 1.1)
+    with pytest.raises(InputError, match="3 of 3 requests failed: unusable answer"):
+        made.embed(TEXTS)
+    balance = made.access.ledger.balance()
+    assert (balance.spent, balance.reserved) == (pytest.approx(usd), 0)
+    with pytest.raises(InputError, match="max_usd"):  # and not bought for ever
+        made.embed(TEXTS)
+    assert double.steps.count("batches") == 1
+
+
+def test_a_batch_that_cannot_be_had_does_not_keep_the_others(
+    made: OpenAIEmbeddings, double: OpenAIDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmseqrec.embeddings.openai_batch.TEXTS", 4)
+    double.step_faults = {"batch": [refuse(400, None, "not this one")]}
+    with pytest.raises(InputError, match="not this one"):
+        made.embed(TEXTS)
+    assert len(left_over(tmp_path)) == 1
+    assert len(made.access.cache.missing(made.source, TEXTS)) == 4
+    np.testing.assert_array_equal(made.embed(TEXTS), EXPECTED)
+    assert double.steps.count("batches") == 3
+
+
+def _embed(folder: Path, url: str, batch: bool = True, texts: int = len(TEXTS)) -> None:
     os.environ["OPENAI_API_KEY"] = OpenAIDouble.key
-    provider(folder, url).embed(TEXTS)
+    provider(folder, url, batch=batch).embed(TEXTS[:texts])
+
+
+def test_what_another_job_is_buying_is_waited_for(
+    made: OpenAIEmbeddings, double: OpenAIDouble, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    there, waiting = threading.Event(), threading.Event()
+
+    def hold(handler: Any) -> None:
+        there.set()
+        waiting.wait(60)
+        handler.send_json(answer(double, double.requests[0]))
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "another job is buying 4" in record.getMessage():
+                waiting.set()
+
+    caplog.set_level("INFO")
+    logger, told = logging.getLogger("llmseqrec.services.shelf"), Told()
+    logger.addHandler(told)
+    double.faults = [hold]
+    other = SPAWN.Process(target=_embed, args=(tmp_path, double.url, False, 4))
+    other.start()
+    try:
+        assert there.wait(60)
+        np.testing.assert_array_equal(made.embed(TEXTS), EXPECTED)
+    finally:
+        waiting.set()
+        other.join()
+        logger.removeHandler(told)
+    assert double.received == dict.fromkeys(TEXTS, 1)
 
 
 @pytest.mark.parametrize("step", ["files", "batches", "waiting"])

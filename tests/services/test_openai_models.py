@@ -609,6 +609,48 @@ def test_a_result_file_that_ends_too_early_is_read_again(
     assert double.steps == ["files", "batches"]
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
+def test_an_answer_of_a_batch_may_hold_any_sign(
+    provider: Make, double: OpenAIModelsDouble, sign: str
+) -> None:
+    def alter(made: dict) -> dict:
+        for choice in made["choices"]:
+            choice["message"]["content"] = f"a{sign}b"
+        return made
+
+    double.alter_answer = alter
+    assert provider(batch=True).answers(None, QUESTIONS[:2], request()) == [[f"a{sign}b"]] * 2
+
+
+def test_a_line_that_cannot_be_read_is_one_request_that_failed(
+    provider: Make, double: OpenAIModelsDouble
+) -> None:
+    whole = double.files
+
+    class Broken(dict):  # its second line is no JSON, however often it is read
+        def __getitem__(self, name: str) -> bytes:
+            content: bytes = super().__getitem__(name)
+            return content if name == "file-0" else content.replace(b"}\n{", b"}\n}", 1)
+
+    double.files = Broken(whole)
+    with pytest.raises(InputError, match="1 of 6 requests failed: unreadable answer"):
+        provider(batch=True).answers(None, QUESTIONS, request())
+    double.files = dict(double.files)
+    assert len(provider(batch=True).answers(None, QUESTIONS, request())) == len(NAMES)
+    assert sum(double.asked.values()) == len(NAMES) + 1
+
+
+def test_answers_of_a_batch_that_cannot_be_used_are_paid_for(
+    provider: Make, double: OpenAIModelsDouble
+) -> None:
+    double.alter_answer = lambda made: made | {"choices": made["choices"][:1]}
+    with pytest.raises(InputError, match="6 of 6 requests failed: unusable answer: 1 texts for 2"):
+        provider(batch=True).answers(None, QUESTIONS, request(2))
+    balance = provider().access.ledger.balance()
+    assert balance.spent == pytest.approx(len(NAMES) * (6 * 0.075 + 8 * 0.30) / 1e6)
+    assert balance.reserved == 0
+
+
 @pytest.mark.parametrize("step", ["files", "batches"])
 def test_a_killed_batch_is_taken_up(double: OpenAIModelsDouble, tmp_path: Path, step: str) -> None:
     there, never = threading.Event(), threading.Event()

@@ -121,11 +121,25 @@ def answer_of(response: Any) -> Answer:
     try:
         indexes = [int(one.index) for one in response.data]
         vectors = [_decoded(one.embedding) for one in response.data]
-        return Answer(indexes, vectors, float(response.usage.total_tokens))
     except (AttributeError, TypeError, ValueError) as error:
-        raise ServiceError(
-            f"unusable answer: {type(error).__name__}: {error}", billed=True
-        ) from None
+        raise _unusable(error) from None
+    return Answer(indexes, vectors, tokens_of(response))
+
+
+def tokens_of(response: Any) -> float:
+    """What a response counts, whatever else it holds.
+
+    Raises:
+        ServiceError: it does not tell.
+    """
+    try:
+        return float(response.usage.total_tokens)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> ServiceError:
+    return ServiceError(f"unusable answer: {type(error).__name__}: {error}", billed=True)
 
 
 def _decoded(embedding: Any) -> FloatArray:

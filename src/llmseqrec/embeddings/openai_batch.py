@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from llmseqrec.embeddings.openai import OpenAIService, answer_of
+from llmseqrec.embeddings.openai import OpenAIService, answer_of, tokens_of
 from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
 from llmseqrec.services.division import divide
@@ -15,6 +16,7 @@ from llmseqrec.services.payment import Spent
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError
 from llmseqrec.services.purchase import store
+from llmseqrec.services.shelf import Shelf
 from llmseqrec.services.tokens import token_bound
 
 TEXTS = 50_000  # of one batch of embeddings
@@ -58,15 +60,14 @@ class BatchPurchase:
         self.access.permission.check_upload(source.provider)
         self.service.check_model()
         batches = Batches(self.service.client, self.access, self)
+        lacking, mine = partial(cache.missing, source), partial(cache.claim, source)
+        shelf = Shelf(source.model, lacking, mine, cache.release)
         with batches.lock():
             try:
                 batches.take_up()
-                mine = cache.claim(source, cache.missing(source, texts))
-                batches.buy(self._groups(mine))
+                shelf.fill(lacking(texts), lambda found: batches.buy(self._groups(found)))
             except ServiceError as problem:
                 raise InputError(f"openai {source.model}: batch: {problem}") from None
-            finally:
-                cache.release()
 
     def body(self, request: list[str]) -> dict[str, Any]:
         """What a request asks for."""
@@ -77,15 +78,22 @@ class BatchPurchase:
         tokens = sum(map(token_bound, request))
         return Spent(tokens, usd(tokens, self.usd_per_million))
 
-    def take(self, request: list[str], body: Any) -> Spent:
+    def cost(self, body: Any) -> Spent:
+        """What an answer did cost.
+
+        Raises:
+            ServiceError: it does not tell.
+        """
+        tokens = tokens_of(body)
+        return Spent(tokens, usd(tokens, self.usd_per_million))
+
+    def take(self, request: list[str], body: Any) -> None:
         """Commit the vectors of a request.
 
         Raises:
             ServiceError: the answer is unusable.
         """
-        answer = answer_of(body)
-        store(self.access, self.service.source, request, answer, self.usd_per_million)
-        return Spent(answer.tokens, usd(answer.tokens, self.usd_per_million))
+        store(self.access, self.service.source, request, answer_of(body), self.usd_per_million)
 
     def touch(self) -> None:
         """Keep the claims."""

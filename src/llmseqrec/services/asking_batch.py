@@ -28,12 +28,14 @@ class BatchAsking:
         questions: all that are to be answered.
         client: of the service.
         read: the answers to a question in the service's response, which it checks.
+        tokens: of question and answers, as a response counts them, whatever else it holds.
     """
 
     asking: Asking
     questions: Sequence[Question]
     client: OpenAIClient
     read: Callable[[Question, Any], Completion]
+    tokens: Callable[[Any], tuple[float, float]]
 
     @property
     def url(self) -> str:
@@ -82,14 +84,22 @@ class BatchAsking:
         """What a request may cost at most."""
         return self.asking.bound(self._question(request))
 
-    def take(self, request: list[Any], body: Any) -> Spent:
+    def cost(self, body: Any) -> Spent:
+        """What the answers to a request did cost.
+
+        Raises:
+            ServiceError: they do not tell.
+        """
+        return self.asking.cost(Completion((), *self.tokens(body)))
+
+    def take(self, request: list[Any], body: Any) -> None:
         """Commit the answers to a request.
 
         Raises:
             ServiceError: they are unusable.
         """
         question = self._question(request)
-        return self.asking.keep(question, self.read(question, body))
+        self.asking.keep(question, self.read(question, body))
 
     def touch(self) -> None:
         """Keep the claims."""

@@ -40,15 +40,26 @@ def body_of(line: Any) -> Any:
         ServiceError: the request failed.
     """
     response = getattr(line, "response", None)
-    if response is not None and response.status_code == 200:
-        return response.body
+    if getattr(response, "status_code", None) == 200:
+        return getattr(response, "body", None)
     error = getattr(line, "error", None) or getattr(getattr(response, "body", None), "error", None)
     raise ServiceError(getattr(error, "message", None) or "no answer")
 
 
+class UnreadableError(ServiceError):
+    """A line that is no JSON; most likely a file that came too short."""
+
+
 def parsed(line: str) -> Any:
-    """A line as an object, with attributes for keys."""
-    return json.loads(line, object_hook=lambda found: SimpleNamespace(**found))
+    """A line as an object, with attributes for keys.
+
+    Raises:
+        UnreadableError: it is no JSON.
+    """
+    try:
+        return json.loads(line, object_hook=lambda found: SimpleNamespace(**found))
+    except ValueError as error:
+        raise UnreadableError(f"unreadable answer: {error}", again=True) from None
 
 
 def number_of(line: Any, submission: Submission) -> int:

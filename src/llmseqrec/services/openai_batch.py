@@ -12,17 +12,26 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock
 
 from llmseqrec.contracts import read_json, write_json
 from llmseqrec.errors import InputError
 from llmseqrec.services.access import Access
-from llmseqrec.services.batch_lines import Submission, body_of, errors_of, number_of, parsed
+from llmseqrec.services.batch_buyer import Buyer
+from llmseqrec.services.batch_lines import (
+    Submission,
+    UnreadableError,
+    body_of,
+    errors_of,
+    number_of,
+    parsed,
+)
 from llmseqrec.services.ledger import Demand
 from llmseqrec.services.once import Once
 from llmseqrec.services.openai_client import OpenAIClient
@@ -32,45 +41,6 @@ from llmseqrec.services.problems import ServiceError
 NAME = "llmseqrec"  # the key of a submission's name in its metadata
 ENDED = {"completed", "failed", "expired", "cancelled"}
 _LOG = logging.getLogger(__name__)
-
-
-class Buyer(Protocol):
-    """What is bought: knows its requests, which are JSON, and what becomes of their answers."""
-
-    @property
-    def url(self) -> str:
-        """The path of the requests, such as /v1/embeddings."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """Who answers."""
-        ...
-
-    @property
-    def identity(self) -> str:
-        """What tells its batches from those of others."""
-        ...
-
-    def body(self, request: Any) -> dict[str, Any]:
-        """What a request asks for."""
-        ...
-
-    def bound(self, request: Any) -> Spent:
-        """What a request may cost at most."""
-        ...
-
-    def take(self, request: Any, body: Any) -> Spent:
-        """Check and commit the answer to a request, an object; what it cost.
-
-        Raises:
-            ServiceError: the answer is unusable.
-        """
-        ...
-
-    def touch(self) -> None:
-        """Give a sign of life while the service works."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -127,8 +97,9 @@ class Batches:
 
     def _finish(self, submissions: Sequence[Submission]) -> None:
         """Submit all, then wait for each; a failure of one does not lose the others."""
-        submitted = [self._submit(submission) for submission in submissions]
-        problems = [problem for one in submitted if (problem := self._collect(one))]
+        submitted: list[Submission] = []
+        problems = [*_problems_of(lambda one: submitted.append(self._submit(one)), submissions)]
+        problems += _problems_of(self._collect, submitted)
         if problems:
             raise ServiceError(f"{problems[0]}; what is missing is sent when this is run again")
 
@@ -203,26 +174,40 @@ class Batches:
             line = {"custom_id": str(number), "method": "POST", "url": url, "body": body}
             yield json.dumps(line)
 
-    def _collect(self, submission: Submission) -> str | None:
-        """Wait for a batch, commit its answers, settle; what failed in it, or None."""
-        batch = self._wait(submission)
+    def _collect(self, submission: Submission) -> None:
+        """Wait for a batch, commit its answers, settle.
+
+        Raises:
+            ServiceError: the batch cannot be had, so that it is kept; or requests of it failed.
+        """
+        batch, requests = self._wait(submission), submission.requests
         spent: dict[int, Spent] = {}
+        taken: set[int] = set()
         problems = []
         for line in self._answers(batch):
             try:
-                number = number_of(line, submission)
-                spent[number] = self.buyer.take(submission.requests[number], body_of(line))
+                answer = parsed(line)
+                number, body = number_of(answer, submission), body_of(answer)
+                spent[number] = self._paid_for(requests[number], body)
+                self.buyer.take(requests[number], body)
+                taken.add(number)
             except ServiceError as problem:
                 problems.append(str(problem))
         entry, paid = self.access.ledger.entry_of(submission.owner), total(list(spent.values()))
         if entry is not None:
             self.access.ledger.settle(entry, paid.tokens, paid.usd)
         self._path(submission).unlink()
-        failed = len(submission.requests) - len(spent)
-        why = [*problems, *errors_of(batch), str(batch.status)]
-        return (
-            f"{failed} of {len(submission.requests)} requests failed: {why[0]}" if failed else None
-        )
+        failed = len(requests) - len(taken)
+        if failed:
+            why = [*problems, *errors_of(batch), str(batch.status)]
+            raise ServiceError(f"{failed} of {len(requests)} requests failed: {why[0]}")
+
+    def _paid_for(self, request: Any, body: Any) -> Spent:
+        """What an answer did cost; where it does not tell, what it may have cost at most."""
+        try:
+            return self.buyer.cost(body)
+        except ServiceError:
+            return self.buyer.bound(request)
 
     def _wait(self, submission: Submission) -> Any:
         while True:
@@ -234,17 +219,34 @@ class Batches:
             self.buyer.touch()
             time.sleep(self.access.services.batch_poll)
 
-    def _answers(self, batch: Any) -> Iterator[Any]:
+    def _answers(self, batch: Any) -> Iterator[str]:
         """Lines of the output and of the error file, in no certain order."""
         for file in (batch.output_file_id, batch.error_file_id):
             if file is not None:
                 yield from self._lines_of(file)
 
-    def _lines_of(self, file: str) -> list[Any]:
-        """The lines of one file of the service, as objects."""
+    def _lines_of(self, file: str) -> list[str]:
+        """The lines of one file of the service, which is read again where one is no JSON."""
+        lines: list[str] = []
 
-        def read() -> list[Any]:
+        def read() -> None:
             text = self.client.library.files.content(file).text
-            return [parsed(line) for line in text.splitlines() if line.strip()]
+            # Answers may hold characters that `splitlines` takes for ends of lines.
+            lines[:] = [line for line in text.split("\n") if line.strip()]
+            for line in lines:
+                parsed(line)
 
-        return self.client.tried(read)
+        with suppress(UnreadableError):  # for good: the other lines are taken all the same
+            self.client.tried(read)
+        return lines
+
+
+def _problems_of(
+    step: Callable[[Submission], object], submissions: Iterable[Submission]
+) -> Iterator[str]:
+    """Take a step with each submission; a failure of one does not keep the others from theirs."""
+    for submission in submissions:
+        try:
+            step(submission)
+        except ServiceError as problem:
+            yield str(problem)

@@ -70,7 +70,7 @@ class OpenAIProvider(PaidProvider[OpenAIModelSettings]):
         elif asking.cache.missing(questions):
             from llmseqrec.services.asking_batch import BatchAsking
 
-            BatchAsking(asking, questions, self.client, answer_of).complete()
+            BatchAsking(asking, questions, self.client, answer_of, tokens_of).complete()
 
     def tariff(self, model: str, batch: bool = False) -> Tariff:
         """Prices of the base model or of one made from it, by the Batch API where that is used."""
@@ -171,11 +171,8 @@ def answer_of(question: Question, response: Any) -> Completion:
     try:
         choices = sorted(response.choices, key=lambda one: int(one.index))
         texts = tuple(_text(one) for one in choices)
-        asked = float(response.usage.prompt_tokens)
-        answered = float(response.usage.completion_tokens)
     except (AttributeError, TypeError, ValueError) as error:
-        problem = f"unusable answer: {type(error).__name__}: {error}"
-        raise ServiceError(problem, billed=True) from None
+        raise _unusable(error) from None
     wanted = question.body["n"]
     if len(texts) != wanted:
         raise ServiceError(
@@ -183,7 +180,24 @@ def answer_of(question: Question, response: Any) -> Completion:
             " samples_a_request: 1",
             billed=True,
         )
-    return Completion(texts, asked, answered)
+    return Completion(texts, *tokens_of(response))
+
+
+def tokens_of(response: Any) -> tuple[float, float]:
+    """Tokens of question and answers, as a response counts them, whatever else it holds.
+
+    Raises:
+        ServiceError: it does not tell.
+    """
+    try:
+        usage = response.usage
+        return float(usage.prompt_tokens), float(usage.completion_tokens)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> ServiceError:
+    return ServiceError(f"unusable answer: {type(error).__name__}: {error}", billed=True)
 
 
 def _text(choice: Any) -> str:
