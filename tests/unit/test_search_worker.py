@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from llmseqrec.data.splits import write_part
 from llmseqrec.errors import InputError
 from llmseqrec.plan import Plan
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.runs import Identity, RunFiles, train_run
+from llmseqrec.runs import Identity, RunFiles, recommend_run, train_run
 from llmseqrec.tuned import as_tuned
 from llmseqrec.tuning.families import SHARED_PASSES
 from llmseqrec.tuning.merge import merge_search
@@ -282,3 +282,21 @@ def test_values_that_do_not_fit_fail_their_trials_and_the_search_says_why(
     with pytest.raises(InputError, match="no trial was completed; the first one: sknn: k: Input"):
         merge_search(workers, tasks, {}, searched.root / "out")
     assert not (searched.root / "out").exists()
+
+
+def test_a_tuned_run_takes_the_vectors_that_were_chosen(searched: Searched) -> None:
+    embed(searched)
+    frame = merged(searched, "words", {"all": searched.search("words")})
+    assert len(frame) == 27  # nine poolings, three similarities
+    best = searched.root / "merged" / "best.yaml"
+    files = RunFiles(Path("results/tiny/items.parquet"), tuned=best)
+    files = replace(files, train=Path("results/tiny/temporal/fold3/train"))
+    run = ResolvedRun(model="llm_seq_sim", params_from="tuned", parameters={})
+    train_run(run, files, Identity(1), searched.root / "fitted")
+    facts = orjson.loads((searched.root / "fitted" / "run.json").read_bytes())
+    assert facts["run"]["embedding"]["provider"] == "hashed_words"
+    assert facts["files"]["vectors"].endswith("results/tiny/embeddings/words.npy")
+    prompts = Path("results/tiny/temporal/fold3/valid")
+    model = searched.root / "fitted" / "model" / "model.safetensors"
+    asked = recommend_run(run, replace(files, model=model), Identity(1), prompts, 5)
+    assert len(asked)

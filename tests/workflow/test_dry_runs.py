@@ -47,6 +47,18 @@ def test_overlay_is_planned_with_the_configuration_it_belongs_to(tmp_path: Path)
     assert "results/movielens_ordered/items.parquet" in planned.stdout + planned.stderr
 
 
+def test_searches_are_planned_with_all_their_workers(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project")
+    files = ("config/quickstart.yaml", "config/overlays/sample_search.yaml")
+    planned = run(folder, "--dry-run", "--configfile", *files)
+    assert planned.returncode == 0, planned.stderr
+    out = planned.stdout + planned.stderr
+    workers = ("sknn/all.worker2", "llm_seq_sim/all.worker1", "sasrec/free.worker2")
+    for worker in workers:
+        assert f"results/sample/temporal/search/{worker}.json" in out
+    assert "full/sasrec_tuned/seed2/metrics.test.json" in out
+
+
 def test_documented_dataset_runs_to_its_table(tmp_path: Path) -> None:
     folder = copy_project(tmp_path / "project")
     page = (ROOT / "docs" / "add-a-dataset.md").read_text()
