@@ -78,7 +78,8 @@ def _importance(found: Mapping[str, Mapping[str, float]], title: str, stem: Path
 
 def _values(trials: pd.DataFrame, title: str, stem: Path) -> None:
     """Parallel coordinates: a line a trial, the darker the better, the best one in colour."""
-    rows = trials[trials["state"] == "complete"].sort_values(METRIC, kind="stable")
+    complete = trials[trials["state"] == "complete"]
+    rows = complete.iloc[::-1].sort_values(METRIC, kind="stable")  # the first of equal ones on top
     points = [orjson.loads(text) for text in rows["parameters"]]
     seen = {
         name: [point.get(name, NOTHING) for point in points] for point in points for name in point
