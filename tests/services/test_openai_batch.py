@@ -208,7 +208,7 @@ def test_what_another_job_is_buying_is_waited_for(
 
     def hold(handler: Any) -> None:
         there.set()
-        waiting.wait(60)
+        waiting.wait(300)
         handler.send_json(answer(double, double.requests[0]))
 
     class Told(logging.Handler):
@@ -223,7 +223,7 @@ def test_what_another_job_is_buying_is_waited_for(
     other = SPAWN.Process(target=_embed, args=(tmp_path, double.url, False, 4))
     other.start()
     try:
-        assert there.wait(60)
+        assert there.wait(300)
         np.testing.assert_array_equal(made.embed(TEXTS), EXPECTED)
     finally:
         waiting.set()
@@ -240,7 +240,7 @@ def test_a_killed_job_is_taken_up_and_nothing_is_submitted_twice(
 
     def hold(handler: Any) -> None:
         there.set()
-        never.wait(60)
+        never.wait(300)
 
     double.step_faults = {step: [hold]}
     double.looks = 10**9
@@ -255,7 +255,7 @@ def test_a_killed_job_is_taken_up_and_nothing_is_submitted_twice(
         double.batches = Seen(seen)
     job = SPAWN.Process(target=_embed, args=(tmp_path, double.url))
     job.start()
-    assert there.wait(60)
+    assert there.wait(300)
     os.kill(job.pid, signal.SIGKILL)
     job.join()
     never.set()

@@ -390,12 +390,12 @@ def test_a_killed_process_is_taken_up_and_nothing_is_made_twice(
 
     def hold(handler: Handler) -> None:
         there.set()
-        never.wait(60)
+        never.wait(300)
 
     double.step_faults = {step: [hold]}
     worker = SPAWN.Process(target=_work, args=(tmp_path, double.url))
     worker.start()
-    assert there.wait(60)
+    assert there.wait(300)
     os.kill(worker.pid or 0, signal.SIGKILL)
     worker.join()
     never.set()
@@ -657,12 +657,12 @@ def test_a_killed_batch_is_taken_up(double: OpenAIModelsDouble, tmp_path: Path, 
 
     def hold(handler: Handler) -> None:
         there.set()
-        never.wait(60)
+        never.wait(300)
 
     double.step_faults = {step: [hold]}
     worker = SPAWN.Process(target=_ask_by_batch, args=(tmp_path, double.url))
     worker.start()
-    assert there.wait(60)
+    assert there.wait(300)
     os.kill(worker.pid or 0, signal.SIGKILL)
     worker.join()
     never.set()

@@ -92,7 +92,7 @@ def test_a_killed_job_pays_again_for_the_requests_in_flight_at_most(
 
     def hold(handler: Any) -> None:
         holding.set()
-        never.wait(60)
+        never.wait(300)
 
     with serving(OpenAIHandler, OpenAIDouble()) as double:
         job = SPAWN.Process(target=_embed_all, args=(tmp_path, double.url))
@@ -105,7 +105,7 @@ def test_a_killed_job_pays_again_for_the_requests_in_flight_at_most(
         double.alter = count
         double.faults = [] if answered else [hold] * 2
         job.start()
-        assert holding.wait(60)
+        assert holding.wait(300)
         os.kill(job.pid, signal.SIGKILL)
         job.join()
         double.faults, double.alter = [], lambda made: made
