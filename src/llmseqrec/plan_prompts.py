@@ -56,7 +56,7 @@ class PromptedRuns:
         if run.model == "class" and "vectors" in shared:
             files["vectors"] = shared["vectors"]
         own = Path(parameters.templates) if parameters.templates else None
-        files["template"] = str(template_path(parameters.task, own, self.plan.base))
+        files["template"] = _from_here(template_path(parameters.task, own, self.plan.base))
         if parameters.named_run:
             folder = self._folder_of(parameters.named_run, wildcards)
             prompts = getattr(wildcards, "prompts", "train")
@@ -166,3 +166,9 @@ class PromptedRuns:
         seed = wildcards.seed if chance else self.config.seeds[0]
         part = f"results/{wildcards.dataset}/{wildcards.split}/{wildcards.part}"
         return f"{part}/{name}/seed{seed}"
+
+
+def _from_here(path: Path) -> str:
+    """A path without the working folder, so that a project that is moved reruns nothing."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

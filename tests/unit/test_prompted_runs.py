@@ -172,4 +172,5 @@ def test_what_is_asked_decides_no_prompt() -> None:
     _, prompted = planned(x=ITEM, y=cold, z=long)
     params = {name: prompted.prompt_params(job(name)) for name in "xyz"}
     assert params["x"] == params["y"]
+    assert prompted.tuning_params(job("x")) == prompted.tuning_params(job("y"))
     assert params["x"] != params["z"]

@@ -1,6 +1,5 @@
 """Prompt tasks in the workflow: prompts, a small language model, answers, lists, tables."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -80,17 +79,3 @@ def test_a_held_model_names_items_alone_and_a_free_one_is_the_same_model(finishe
     facts = [read_json(seed(finished, name) / "run.json") for name in ("held", "free")]
     assert facts[0]["language_model"] == facts[1]["language_model"]
     assert facts[0]["config_hash"] != facts[1]["config_hash"]
-
-
-def test_another_temperature_trains_nothing_again(finished: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    shutil.copytree(finished, folder, symlinks=True)
-    changed = "runs={free: {parameters: {sampling: {temperature: 0.5}}}}"
-    asked = ("tables", "--configfile", "config/own.yaml", "--config", changed, "--dry-run")
-    planned = run(folder, *asked)
-    assert planned.returncode == 0, planned.stderr
-    text = planned.stdout + planned.stderr
-    assert "rule generate:" in text
-    assert "rule finetune_llm:" not in text
-    assert "rule build_prompts:" not in text
-    assert "rule build_questions:" not in text
