@@ -54,9 +54,10 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-# One thread each: two workers that take two threads each wait for one another.
+# One thread a worker, since more would wait for one another; a file is one worker's, so that its
+# workflow runs once.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench: setup
 	$(BIN)/python -m benchmarks
