@@ -10,6 +10,7 @@ import resource
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from benchmarks.common import record
 from llmseqrec.config_search import Range, Search
 from llmseqrec.evaluation.gains import target_gains
 from llmseqrec.models.base import Catalogue, Setting
-from llmseqrec.models.parameters import LLMSeqSimParameters
+from llmseqrec.models.parameters import LLMSeqSimParameters, SimilarityDecay
 from llmseqrec.models.similarity import LLMSeqSim
 from llmseqrec.sessions import Prompts, Sessions
 from llmseqrec.tuning.families import similarity_scores
@@ -26,16 +27,7 @@ from llmseqrec.tuning.study import Ended, SharedStudy
 
 BEAUTY = (12_101, 4_473, 384)  # items, prompts of a fold, columns of MiniLM
 STEAM = (13_044, 70_000, 384)
-DECAYS = (
-    None,
-    "constant_linear",
-    "scaling_linear",
-    "scaling_quadratic",
-    "scaling_cubic",
-    "log",
-    "harmonic",
-    "harmonic_squared",
-)
+DECAYS = (None, *get_args(SimilarityDecay))
 
 
 def drawn(n_items: int, n_prompts: int, dim: int) -> tuple[np.ndarray, Prompts]:

@@ -59,9 +59,9 @@ class SimilarityPlan:
         """Run, names and files of every variant whose vectors can be had."""
         asked = self.asked[wildcards.dataset, wildcards.split]
         dataset = self.config.datasets[asked.dataset]
-        found = []
+        missing, found = self._missing(asked), []
         for name, reduction, decay in product(asked.embeddings, asked.reductions, asked.decays):
-            if name in self.missing(wildcards):
+            if name in missing:
                 continue
             embedding = self.config.embeddings[name]
             template = embedding.template or dataset.template
@@ -92,8 +92,7 @@ class SimilarityPlan:
 
     def missing(self, wildcards: Any) -> dict[str, str]:
         """Embeddings that cannot be had here, and why."""
-        asked = self.asked[wildcards.dataset, wildcards.split]
-        return self._missing(asked)
+        return self._missing(self.asked[wildcards.dataset, wildcards.split])
 
     def _missing(self, asked: Similarities) -> dict[str, str]:
         found = {

@@ -16,7 +16,7 @@ from openai.types import (
 )
 from pydantic import TypeAdapter
 
-from tests.doubles.server import Double, Fault, Handler, vector_of
+from tests.doubles.server import Double, Handler, vector_of
 
 REQUEST = TypeAdapter(EmbeddingCreateParams)
 BATCH = TypeAdapter(BatchCreateParams)
@@ -37,7 +37,6 @@ class OpenAIDouble(Double):
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.steps: list[str] = []  # calls that change something, in order
-        self.step_faults: dict[str, list[Fault]] = {}
         self.looks = 1  # at a batch before it has ended
         self.spoil: set[int] = set()  # lines of a batch that fail
         self.batch_ends = "completed"
@@ -180,16 +179,6 @@ class OpenAIHandler(Handler):
             double.steps.append(step)
             made = self.take_file(body) if step == "files" else start(double, json.loads(body))
         self.conclude(step, made)
-
-    def conclude(self, step: str, made: Any) -> None:
-        """Send what was made, or do a fault, which comes after the deed."""
-        with self.double.lock:
-            faults = self.double.step_faults.get(step, [])
-            fault = faults.pop(0) if faults else None
-        if fault:
-            fault(self)
-        else:
-            self.send_json(made)
 
     def take_file(self, body: bytes) -> dict[str, Any]:
         """The file of a multipart form."""

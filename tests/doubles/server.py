@@ -41,7 +41,8 @@ class Double:
         answered: how often vectors of each text were sent in a complete answer.
         received: how often each text came in, whatever became of it.
         faults: done, first to last, instead of an answer to an embedding request.
-        alter: changes a right answer before it is sent.
+        step_faults: by name of a step, the same after the deed.
+    alter: changes a right answer before it is sent.
         together: requests that have to be there before one is answered.
     """
 
@@ -49,6 +50,7 @@ class Double:
     received: Counter[str] = field(default_factory=Counter)
     requests: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    step_faults: dict[str, list[Fault]] = field(default_factory=dict)
     alter: Callable[[dict[str, Any]], dict[str, Any]] = _unaltered
     together: threading.Barrier | None = None
     dim: int = 8
@@ -82,6 +84,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(content)
+
+    def conclude(self, step: str, made: Any) -> None:
+        """Send what was made, or do a fault, which comes after the deed."""
+        with self.double.lock:
+            faults = self.double.step_faults.get(step, [])
+            fault = faults.pop(0) if faults else None
+        if fault:
+            fault(self)
+        else:
+            self.send_json(made)
 
     @contextmanager
     def counted(self) -> Iterator[None]:

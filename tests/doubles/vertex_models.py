@@ -17,7 +17,7 @@ from google.protobuf.json_format import ParseDict
 
 from llmseqrec.llm.pairs import Pair
 from llmseqrec.llm.sampling import SamplingOptions
-from tests.doubles.server import Double, Fault, Handler
+from tests.doubles.server import Double, Handler
 from tests.doubles.vertex_server import refuse
 from tests.doubles.writer import LONGEST, Writer
 
@@ -36,7 +36,6 @@ class VertexModelsDouble(Double):
         self.jobs: list[dict[str, Any]] = []
         self.writers: dict[str, Writer] = {}
         self.steps: list[str] = []
-        self.step_faults: dict[str, list[Fault]] = {}
         self.looks_at_job = 2
         self.job_ends = "SUCCEEDED"
         self.training_steps = 10
@@ -181,13 +180,3 @@ class VertexModelsHandler(Handler):
         made = double.alter_answer(made)
         ParseDict(made, GenerateContentResponse.pb(GenerateContentResponse()))
         self.conclude("answers", made)
-
-    def conclude(self, step: str, made: Any) -> None:
-        """Send what was made, or do a fault, which comes after the deed."""
-        with self.double.lock:
-            faults = self.double.step_faults.get(step, [])
-            fault = faults.pop(0) if faults else None
-        if fault:
-            fault(self)
-        else:
-            self.send_json(made)

@@ -1,5 +1,10 @@
 """Prompts, files and settings that the tests of paid language models share."""
 
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ from llmseqrec.llm.prompts import Prompt
 from llmseqrec.llm.providers.base import Place, Request, TuningFiles
 from llmseqrec.uploads import Permission
 from tests.conftest import ROOT
+from tests.doubles.server import Double, Handler
 
 NAMES = tuple(f"{kind} {thing}" for kind in ("rose", "mint", "coal") for thing in ("soap", "oil"))
 NEXT = dict(zip(NAMES, (*NAMES[1:], NAMES[0]), strict=True))
@@ -57,3 +63,27 @@ def permission(
         "concurrency": 1,
     }
     return Permission("tiny", [provider], max_usd, Services(**given | services))
+
+
+def kill_at(double: Double, step: str, work: Callable[[Path, str], None], folder: Path) -> None:
+    """Kill a process in a folder once the service has done a step and before it says so.
+
+    Args:
+        double: the service.
+        step: as the double calls it.
+        work: a function of a module, given the folder and the service's address.
+        folder: where it works.
+    """
+    there, never = threading.Event(), threading.Event()
+
+    def hold(handler: Handler) -> None:
+        there.set()
+        never.wait(300)
+
+    double.step_faults = {step: [hold]}
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(folder, double.url))
+    worker.start()
+    assert there.wait(300)
+    os.kill(worker.pid or 0, signal.SIGKILL)
+    worker.join()
+    never.set()

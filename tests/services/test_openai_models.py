@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from tests.services.language_models import (
     NAMES,
     NEXT,
     QUESTIONS,
+    kill_at,
     permission,
     place,
     question,
@@ -31,7 +29,6 @@ from tests.services.language_models import (
     tuning_files,
 )
 
-SPAWN = multiprocessing.get_context("spawn")
 KEY = OpenAIModelsDouble.key
 Make = Callable[..., OpenAIProvider]
 
@@ -386,19 +383,7 @@ def _work(folder: Path, url: str) -> None:
 def test_a_killed_process_is_taken_up_and_nothing_is_made_twice(
     double: OpenAIModelsDouble, tmp_path: Path, step: str
 ) -> None:
-    there, never = threading.Event(), threading.Event()
-
-    def hold(handler: Handler) -> None:
-        there.set()
-        never.wait(300)
-
-    double.step_faults = {step: [hold]}
-    worker = SPAWN.Process(target=_work, args=(tmp_path, double.url))
-    worker.start()
-    assert there.wait(300)
-    os.kill(worker.pid or 0, signal.SIGKILL)
-    worker.join()
-    never.set()
+    kill_at(double, step, _work, tmp_path)
     made = provider_at(tmp_path, double.url)
     tuned(made, tmp_path)
     assert len(made.answers(tmp_path / "run", QUESTIONS, request())) == len(NAMES)
@@ -653,19 +638,7 @@ def test_answers_of_a_batch_that_cannot_be_used_are_paid_for(
 
 @pytest.mark.parametrize("step", ["files", "batches"])
 def test_a_killed_batch_is_taken_up(double: OpenAIModelsDouble, tmp_path: Path, step: str) -> None:
-    there, never = threading.Event(), threading.Event()
-
-    def hold(handler: Handler) -> None:
-        there.set()
-        never.wait(300)
-
-    double.step_faults = {step: [hold]}
-    worker = SPAWN.Process(target=_ask_by_batch, args=(tmp_path, double.url))
-    worker.start()
-    assert there.wait(300)
-    os.kill(worker.pid or 0, signal.SIGKILL)
-    worker.join()
-    never.set()
+    kill_at(double, step, _ask_by_batch, tmp_path)
     _ask_by_batch(tmp_path, double.url)
     assert double.steps.count("batches") == 1
     assert list(double.asked.values()) == [1] * len(NAMES)

@@ -1,9 +1,6 @@
 """Tuning and answers by `vertex`: the real clients, a server that really trains."""
 
 import json
-import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +24,7 @@ from tests.services.language_models import (
     NAMES,
     NEXT,
     QUESTIONS,
+    kill_at,
     permission,
     place,
     question,
@@ -34,7 +32,6 @@ from tests.services.language_models import (
     tuning_files,
 )
 
-SPAWN = multiprocessing.get_context("spawn")
 Make = Callable[..., VertexProvider]
 PRICE = {"usd_per_million": 0.1, "output_usd_per_million": 0.4, "training_usd_per_million": 2.0}
 
@@ -248,19 +245,7 @@ def _work(folder: Path, url: str) -> None:
 def test_a_killed_process_is_taken_up_and_nothing_is_made_twice(
     double: VertexModelsDouble, tmp_path: Path, step: str
 ) -> None:
-    there, never = threading.Event(), threading.Event()
-
-    def hold(handler: Handler) -> None:
-        there.set()
-        never.wait(300)
-
-    double.step_faults = {step: [hold]}
-    worker = SPAWN.Process(target=_work, args=(tmp_path, double.url))
-    worker.start()
-    assert there.wait(300)
-    os.kill(worker.pid or 0, signal.SIGKILL)
-    worker.join()
-    never.set()
+    kill_at(double, step, _work, tmp_path)
     _work(tmp_path, double.url)
     assert double.steps == ["files", "files", "jobs"]
     assert list(double.asked.values()) == [1] * len(NAMES)
