@@ -18,6 +18,7 @@ include: "workflow/rules/hybrids.smk"
 include: "workflow/rules/llm.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 
 
 report: "workflow/report/workflow.rst"
