@@ -148,6 +148,7 @@ COMPARISON = TableContract(
         "difference": pa.float64(),
         "ci_low": pa.float64(),
         "ci_high": pa.float64(),
+        "levels": pa.string(),
         "p": pa.float64(),
         "p_adjusted": pa.float64(),
     },

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from llmseqrec.contracts import read_json
-from llmseqrec.evaluation.significance import compare, holm, mean_interval
+from llmseqrec.contracts import COMPARISON, read_json
+from llmseqrec.evaluation.bootstrap import difference_intervals, mean_intervals
+from llmseqrec.evaluation.significance import holm, paired_p_values
 from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, TieShuffles, read_published
 from llmseqrec.reporting.popularity import hit_rates
 from llmseqrec.sessions import Prompts, Sessions
@@ -18,14 +21,43 @@ from llmseqrec.sessions import Prompts, Sessions
 BOOTSTRAP_SEED = 20240205
 
 
+@dataclass(frozen=True)
+class SessionValues:
+    """Metrics of a run in each session, those that are means over sessions.
+
+    Attributes:
+        sessions: (n,) ids, ascending.
+        metrics: m names such as `ndcg@20`.
+        scores: (seeds, n, m).
+    """
+
+    sessions: pd.Index[int]
+    metrics: list[str]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, folders: Sequence[str | Path]) -> SessionValues:
+        """The values of a run's seed folders, of the sessions that all seeds have."""
+        tables = [
+            pd.read_parquet(Path(folder) / "per_session.test.parquet").set_index("session_id")
+            for folder in folders
+        ]
+        shared = tables[0].index
+        for table in tables[1:]:
+            shared = shared.intersection(table.index)
+        shared = shared.sort_values()
+        values = np.stack([table.loc[shared].to_numpy(dtype=np.float64) for table in tables])
+        return cls(shared, [str(name) for name in tables[0].columns], values)
+
+    def of(self, sessions: pd.Index[int]) -> NDArray[np.float64]:
+        """(seeds, len(sessions), m) values of some of the sessions, in that order."""
+        return self.scores[:, self.sessions.get_indexer(sessions)]
+
+
 def session_means(folders: Sequence[str | Path]) -> pd.DataFrame:
     """Per-session metrics of a run, averaged over its seeds; indexed by session id."""
-    tables = [
-        pd.read_parquet(Path(folder) / "per_session.test.parquet").set_index("session_id")
-        for folder in folders
-    ]
-    total: pd.DataFrame = sum(tables[1:], start=tables[0])
-    return total / len(tables)
+    found = SessionValues.read(folders)
+    return pd.DataFrame(found.scores.mean(axis=0), index=found.sessions, columns=found.metrics)
 
 
 def run_result(
@@ -35,18 +67,19 @@ def run_result(
     row: str | None,
     cost: str = "",
 ) -> RunResult:
-    """What one run scored, with bootstrap intervals over sessions of its means over seeds."""
+    """What one run scored, with bootstrap intervals of its means."""
     metrics = [read_json(Path(folder) / "metrics.test.json") for folder in folders]
-    values = session_means(folders)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    intervals = {str(name): mean_interval(values[name].to_numpy(), rng) for name in values}
+    found = SessionValues.read(folders)
+    drawn = mean_intervals(found.scores, np.random.default_rng(BOOTSTRAP_SEED))
+    ends = zip(drawn.low.tolist(), drawn.high.tolist(), strict=True)
     dropped, without = metrics[0]["sessions_dropped"], metrics[0]["sessions_without_list"]
     note = f"{without} sessions without a list count as misses" if without else ""
     note = f"{dropped} sessions without a list dropped" if dropped else note
     return RunResult(
         display=display,
         per_seed=[found["metrics"] for found in metrics],
-        intervals=intervals,
+        intervals=dict(zip(found.metrics, ends, strict=True)),
+        levels=drawn.levels,
         ties=_ties(ties),
         published_row=row,
         note="; ".join(filter(None, [note, cost])),
@@ -62,32 +95,36 @@ def compare_runs(
         folders: seed folders of each run.
         pairs: (run_a, run_b).
     """
-    rows: list[dict[str, Any]] = []
-    for run_a, run_b in pairs:
-        first, second = session_means(folders[run_a]), session_means(folders[run_b])
-        shared = first.index.intersection(second.index)
-        for metric in first.columns:
-            found = compare(
-                first.loc[shared, metric].to_numpy(),
-                second.loc[shared, metric].to_numpy(),
-                np.random.default_rng(BOOTSTRAP_SEED),
-            )
-            rows.append(
-                {
-                    "metric": metric,
-                    "run_a": run_a,
-                    "run_b": run_b,
-                    "difference": found.difference,
-                    "ci_low": found.ci_low,
-                    "ci_high": found.ci_high,
-                    "p": found.p,
-                }
-            )
-    columns = ["metric", "run_a", "run_b", "difference", "ci_low", "ci_high", "p"]
-    table = pd.DataFrame(rows, columns=columns).sort_values(columns[:3], ignore_index=True)
+    columns = list(COMPARISON.columns)
+    tables = [_compared(pair, *(folders[run] for run in pair)) for pair in pairs]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns[:-1])
+    table = table.sort_values(columns[:3], ignore_index=True)
     adjusted = [holm(group.to_numpy()) for _, group in table.groupby("metric")["p"]]
     table["p_adjusted"] = np.concatenate(adjusted) if adjusted else np.zeros(0)
-    return table
+    return table[columns]
+
+
+def _compared(
+    pair: tuple[str, str], folders_a: Sequence[str], folders_b: Sequence[str]
+) -> pd.DataFrame:
+    """One row a metric, over the sessions of both runs."""
+    first, second = SessionValues.read(folders_a), SessionValues.read(folders_b)
+    shared = first.sessions.intersection(second.sessions)
+    a, b = first.of(shared), second.of(shared)
+    differences = a.mean(axis=0) - b.mean(axis=0)
+    drawn = difference_intervals(a, b, np.random.default_rng(BOOTSTRAP_SEED))
+    return pd.DataFrame(
+        {
+            "metric": first.metrics,
+            "run_a": pair[0],
+            "run_b": pair[1],
+            "difference": differences.mean(axis=0),
+            "ci_low": drawn.low,
+            "ci_high": drawn.high,
+            "levels": drawn.levels,
+            "p": paired_p_values(differences, np.random.default_rng(BOOTSTRAP_SEED)),
+        }
+    )
 
 
 def label_of(

@@ -53,6 +53,8 @@ def test_a_result_holds_seeds_intervals_and_notes(seeds: list[str], tmp_path: Pa
     assert result.ties is not None
     assert result.ties.refitted
     assert result.note == ""
+    assert result.levels == "sessions"
+    assert run_result("A", seeds, None, None).levels == "seeds+sessions"
     assert result == run_result("A", seeds[:1], tmp_path / "ties.json", None)
     dropped = write_run(tmp_path / "dropped", np.ones(50), range(50))
     assert run_result("B", [dropped], None, None).note == "10 sessions without a list dropped"
@@ -78,6 +80,7 @@ def test_comparison_pairs_sessions_and_adjusts_within_a_metric(tmp_path: Path) -
     )
     assert found.loc[("hr@20", "same"), "difference"] == 0
     assert found.loc[("hr@20", "same"), "p_adjusted"] == 1
+    assert set(table["levels"]) == {"sessions"}
     pd.testing.assert_frame_equal(table, compare_runs(folders, pairs[::-1]))
     write_table(table, tmp_path / "comparison.parquet", COMPARISON)
 

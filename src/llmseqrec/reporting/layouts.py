@@ -40,6 +40,7 @@ COMPARISON = (
     Column("difference", "A − B [95 % interval]", 4, interval=("ci_low", "ci_high")),
     Column("p", "p", 4),
     Column("p_adjusted", "p (Holm)", 4),
+    Column("levels", "Interval over"),
 )
 
 
@@ -122,8 +123,9 @@ def statistics_layout(frame: pd.DataFrame, missing: Mapping[str, str] | None = N
 def comparison_layout(label: Label) -> Layout:
     """Paired tests between runs."""
     caption = (
-        f"{label.details}. Differences of means over the same test sessions, with paired bootstrap "
-        "intervals; p by a paired permutation test, and adjusted by Holm's method."
+        f"{label.details}. Differences of means over seeds and the same test sessions, with 95 % "
+        "bootstrap intervals over sessions and, where a run has several, seeds; p by a paired "
+        "permutation test over sessions, and adjusted by Holm's method within each metric."
     )
     return Layout(f"Paired comparisons: {label.title}", caption, COMPARISON)
 
@@ -135,7 +137,8 @@ def _how_to_read(frame: pd.DataFrame) -> str:
         "_sd": "± is the standard deviation over seeds or tie shuffles.",
         "_best_seed": "Best seed: the one with the best NDCG on the test set, as the study's "
         "code chooses; for comparison with published values only.",
-        "_ci_low": "Brackets hold the 95 % interval over test sessions.",
+        "_ci_low": "Brackets hold the 95 % interval over test sessions and, where there are "
+        "several, seeds.",
         "_ties_mean": "Over ties: mean over shuffles of interactions with one time stamp.",
         "_difference": "Differences are relative to the published value; "
         "the mean over ties is compared where there is one.",

@@ -97,7 +97,8 @@ class RunResult:
     Attributes:
         display: the name readers see.
         per_seed: one dictionary a seed, such as {"ndcg@20": 0.043}.
-        intervals: 95 % interval over test sessions of a metric's mean.
+        intervals: 95 % interval of a metric's mean.
+        levels: what they are taken over, `sessions` or `seeds+sessions`.
         ties: scores under shuffled ties.
         published_row: `model` of the published table to compare with.
         note: shown in the last column.
@@ -106,6 +107,7 @@ class RunResult:
     display: str
     per_seed: Sequence[Mapping[str, float]]
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    levels: str = ""
     ties: TieShuffles | None = None
     published_row: str | None = None
     note: str = ""
@@ -153,11 +155,11 @@ def build_leaderboard(
     that could not run; then published models the configuration does not have.
 
     Columns: rank, model, dataset, protocol, status; for each metric its mean over seeds and, where
-    there is something to say, the columns `{metric}_{suffix}` of SUFFIXES; note. Nothing is
-    rounded. `_best_seed` is of the seed with the best NDCG on the test set, which the study's code
-    reports (Q1); it serves comparison with published values only. `_difference` is relative to the
-    published value, (own - published) / published, where own is the mean over tie shuffles if there
-    were any, otherwise the mean over seeds.
+    there is something to say, the columns `{metric}_{suffix}` of SUFFIXES; levels of the intervals;
+    note. Nothing is rounded. `_best_seed` is of the seed with the best NDCG on the test set, which
+    the study's code reports (Q1); it serves comparison with published values only. `_difference` is
+    relative to the published value, (own - published) / published, where own is the mean over tie
+    shuffles if there were any, otherwise the mean over seeds.
 
     Args:
         results: what ran.
@@ -201,6 +203,7 @@ def _result_row(result: RunResult, published: pd.DataFrame) -> dict[str, object]
     seeds = pd.DataFrame(list(result.per_seed), dtype=float)
     ties = pd.DataFrame(list(result.ties.metrics) if result.ties else [], dtype=float)
     row: dict[str, object] = {"model": result.display, "status": RAN}
+    row |= {"levels": result.levels} if result.intervals else {}
     row |= dict(seeds.mean()) | _suffixed(seeds.std(), "sd")
     if len(seeds) > 1:
         best = int(seeds[headline(metric_order(seeds.columns))].argmax())
@@ -278,4 +281,4 @@ def _columns(frame: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
             metric,
             *(name for name in extra if name in frame and frame[name].notna().any()),
         ]
-    return [*columns, "note"]
+    return [*columns, *(["levels"] if "levels" in frame else []), "note"]
