@@ -16,12 +16,11 @@ import numpy as np
 
 from benchmarks.common import record
 from llmseqrec.config_search import Range, Search
-from llmseqrec.evaluation.gains import target_gains
 from llmseqrec.models.base import Catalogue, Setting
 from llmseqrec.models.parameters import LLMSeqSimParameters, SimilarityDecay
 from llmseqrec.models.similarity import LLMSeqSim
 from llmseqrec.sessions import Prompts, Sessions
-from llmseqrec.tuning.families import similarity_scores
+from llmseqrec.tuning.families import similarity_gains
 from llmseqrec.tuning.space import Space
 from llmseqrec.tuning.study import Ended, SharedStudy
 
@@ -47,12 +46,7 @@ def family(vectors: np.ndarray, folds: list[Prompts]) -> int:
     options.append(LLMSeqSimParameters(pooling="last"))
     recommender = LLMSeqSim(options[0], Catalogue(len(vectors), vectors), Setting())
     for prompts in folds:
-        start = 0
-        for batch in prompts.sessions.batches(recommender.batch_rows):
-            targets = prompts.targets[start : start + len(batch)]
-            for scores in similarity_scores(recommender, batch, options):
-                target_gains(scores, targets, 20).sum()
-            start += len(batch)
+        similarity_gains(recommender, prompts, options, 20).mean(axis=1)
     return len(options)
 
 

@@ -6,7 +6,7 @@ Deviations from the study's code:
     * `pooling: text` embeds the joined names of the session; the study averages vectors only.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
+from llmseqrec.evaluation.gains import dot_gains
 from llmseqrec.evaluation.ranking import dot_scores, rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.pooling import last_vectors, mean_vectors, unit_rows
 from llmseqrec.sessions import IntArray, Prompts, Sessions
+
+GAIN_ROWS = 1024  # prompts whose vectors under all options are held at once
 
 
 class LLMSeqSim(Recommender[LLMSeqSimParameters]):
@@ -40,24 +43,25 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
         """One vector a prompt, (n_prompts, dim); zero for an empty prompt."""
         return self._pooled(prompts, self.parameters)
 
-    def score_options(
-        self, prompts: Sessions, options: Sequence[LLMSeqSimParameters]
-    ) -> Iterator[FloatArray]:
-        """Scores that rank by the similarity, under each option's pooling and decay.
-
-        (n_prompts, n_items) each, from one product with the item vectors; -inf at the prompt's
-        items if excluded. They rank as `score_batch` does and are not its similarities.
+    def option_gains(
+        self, prompts: Prompts, options: Sequence[LLMSeqSimParameters], k: int
+    ) -> NDArray[np.float64]:
+        """(n_options, n_prompts) gains of the targets under each option's pooling and decay.
 
         Args:
-            prompts: the sessions.
+            prompts: the sessions and what came next in each.
             options: parameters that differ from this recommender's in pooling and decay alone.
+            k: length of the lists.
         """
-        pooled = [self._queries(self._pooled(prompts, option)) for option in options]
-        scores = dot_scores(np.concatenate(pooled), self._table)
-        for part in np.split(scores, len(options)):
-            if self.parameters.exclude_seen:
-                exclude(part, prompts)
-            yield part
+        sessions = prompts.sessions
+        found = np.empty((len(options), len(sessions)))
+        for start in range(0, len(sessions), GAIN_ROWS):
+            some = slice(start, start + GAIN_ROWS)
+            batch = sessions.take(some)
+            pooled = np.stack([self._queries(self._pooled(batch, each)) for each in options])
+            seen = (batch.offsets, batch.items) if self.parameters.exclude_seen else None
+            found[:, some] = dot_gains(pooled, self._table, prompts.targets[some], seen, k)
+        return found
 
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         """Similarities, (n_prompts, n_items); -inf at the prompt's items if excluded."""

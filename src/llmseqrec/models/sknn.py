@@ -22,6 +22,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.models.base import Recommender
 from llmseqrec.models.neighbours import (
     Doubles,
+    Mask,
     Matrix,
     decay_weights,
     distinct_items,
@@ -85,24 +86,27 @@ class SKNN(Recommender[SKNNParameters]):
 
     def score_batch(self, prompts: Sessions) -> NDArray[np.float64]:
         """Scores (n_prompts, n_items); -inf for items that no neighbour holds."""
-        return next(self.score_neighbours(prompts, [self.parameters.k]))
+        found = next(self.score_neighbours(prompts, [self.parameters.k]))
+        scores = np.full(found.shape, -np.inf)
+        scores[row_numbers(found), found.indices] = found.data
+        return scores
 
-    def score_neighbours(
-        self, prompts: Sessions, numbers: Sequence[int]
-    ) -> Iterator[NDArray[np.float64]]:
-        """Scores (n_prompts, n_items) for each number of neighbours; similarities are shared."""
+    def score_neighbours(self, prompts: Sessions, numbers: Sequence[int]) -> Iterator[Matrix]:
+        """Scores of the listed items, (n_prompts, n_items), for each number of neighbours.
+
+        Similarities are shared. Items that no neighbour holds, or that are ruled out, are not
+        stored.
+        """
         if self.parameters.last_n_items is not None:
             prompts = prompts.last(self.parameters.last_n_items)
         kept = distinct_items(prompts, self.known)
-        similar = self._similar(kept, prompts.session_ids)
+        similar, listed = self._similar(kept, prompts.session_ids), ~self._ruled_out(kept)
         for number in numbers:
             found = self._neighbours(kept, similar, number) @ self.sessions
-            scores = np.full(found.shape, -np.inf)
-            scores[row_numbers(found), found.indices] = found.data
+            found = restrict(found, listed[row_numbers(found), found.indices])
             if self.parameters.idf_weighting:
-                scores *= self.idf
-            self._rule_out(scores, kept)
-            yield scores
+                found.data *= self.idf[found.indices]
+            yield found
 
     def _build_index(self) -> None:
         n_items = self.catalogue.n_items
@@ -171,15 +175,17 @@ class SKNN(Recommender[SKNNParameters]):
         scale = norms(prompts)[row_numbers(candidates)] * self.norms[candidates.indices]
         return with_data(candidates, candidates.data / scale)
 
-    def _rule_out(self, scores: Doubles, prompts: Matrix) -> None:
-        """Put -inf, in place, on items that the filters exclude."""
+    def _ruled_out(self, prompts: Matrix) -> Mask:
+        """(n_prompts, n_items) what the filters exclude."""
+        out = np.zeros(prompts.shape, dtype=bool)
         if self.parameters.sequential_filter:
             lengths = np.diff(prompts.indptr)
             filled = np.flatnonzero(lengths)
             last = prompts.indices[prompts.indptr[1:][filled] - 1]
-            scores[filled] = np.where(self.followers[last].toarray() > 0, scores[filled], -np.inf)
+            out[filled] = self.followers[last].toarray() <= 0
         if self.parameters.exclude_seen:
-            scores[row_numbers(prompts), prompts.indices] = -np.inf
+            out[row_numbers(prompts), prompts.indices] = True
+        return out
 
 
 def _preference(train: Sessions, newest_first: bool) -> LongArray:

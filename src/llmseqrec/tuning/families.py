@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.config_search import Value
+from llmseqrec.evaluation.gains import listed_gains
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.similarity import LLMSeqSim
 from llmseqrec.models.sknn import SKNN
-from llmseqrec.sessions import Sessions
+from llmseqrec.sessions import Prompts
 from llmseqrec.tuning.space import Space
 
-Scores = Callable[[Any, Sessions, Sequence[Any]], Iterator[NDArray[Any]]]
+Gains = Callable[[Any, Prompts, Sequence[Any], int], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -25,31 +26,39 @@ class SharedPass:
 
     Attributes:
         axes: names that may differ within a family.
-        scores: scores of a batch of prompts under each of several parameters, in their order.
+        gains: (n_options, n_prompts) of the targets under each of several parameters, up to a rank.
     """
 
     axes: tuple[str, ...]
-    scores: Scores
+    gains: Gains
 
 
-def similarity_scores(
-    recommender: LLMSeqSim, prompts: Sessions, options: Sequence[LLMSeqSimParameters]
-) -> Iterator[NDArray[Any]]:
-    """Similarities under each pooling and decay, as one product with the item vectors."""
-    yield from recommender.score_options(prompts, options)
+def similarity_gains(
+    recommender: LLMSeqSim, prompts: Prompts, options: Sequence[LLMSeqSimParameters], k: int
+) -> NDArray[np.float64]:
+    """Gains under each pooling and decay, of one product with the item vectors."""
+    return recommender.option_gains(prompts, options, k)
 
 
-def neighbour_scores(
-    recommender: SKNN, prompts: Sessions, options: Sequence[Any]
-) -> Iterator[NDArray[Any]]:
-    """Scores for each number of neighbours, of the same similarities."""
-    yield from recommender.score_neighbours(prompts, [option.k for option in options])
+def neighbour_gains(
+    recommender: SKNN, prompts: Prompts, options: Sequence[Any], k: int
+) -> NDArray[np.float64]:
+    """Gains for each number of neighbours, of the same similarities."""
+    numbers = [option.k for option in options]
+    found = []
+    start = 0
+    for batch in prompts.sessions.batches(recommender.batch_rows):
+        targets = prompts.targets[start : start + len(batch)]
+        scores = recommender.score_neighbours(batch, numbers)
+        found.append([listed_gains(each, targets, k) for each in scores])
+        start += len(batch)
+    return np.concatenate(found, axis=1)
 
 
 SHARED_PASSES: dict[str, SharedPass] = {
-    "llm_seq_sim": SharedPass(("pooling", "decay"), similarity_scores),
-    "sknn": SharedPass(("k",), neighbour_scores),
-    "sknn_emb": SharedPass(("k",), neighbour_scores),
+    "llm_seq_sim": SharedPass(("pooling", "decay"), similarity_gains),
+    "sknn": SharedPass(("k",), neighbour_gains),
+    "sknn_emb": SharedPass(("k",), neighbour_gains),
 }
 
 

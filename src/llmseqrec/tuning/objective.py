@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from llmseqrec.config_base import first_problem
 from llmseqrec.config_search import NAMED_AXES
 from llmseqrec.errors import InputError
-from llmseqrec.evaluation.gains import target_gains
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
 from llmseqrec.models.base import Catalogue, Recommender
 from llmseqrec.registry import parameters_class
@@ -96,13 +95,8 @@ class Objective:
         found = []
         for train, prompts in self._parts:
             recommender = self._fitted(runs[0], points[0], train)
-            totals, start = np.zeros(len(points)), 0
-            for batch in prompts.sessions.batches(recommender.batch_rows):
-                targets = prompts.targets[start : start + len(batch)]
-                for place, scores in enumerate(shared.scores(recommender, batch, options)):
-                    totals[place] += target_gains(scores, targets, CUTOFF).sum()
-                start += len(batch)
-            found.append(totals / len(prompts.targets))
+            gains = shared.gains(recommender, prompts, options, CUTOFF)
+            found.append(gains.mean(axis=1))
         return np.array(found).T.tolist()  # type: ignore[no-any-return]
 
     def run_of(self, point: Point) -> ResolvedRun:
