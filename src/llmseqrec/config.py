@@ -22,6 +22,7 @@ from pydantic import (
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_comparisons import Comparisons as Comparisons
 from llmseqrec.config_llm import LanguageModelSettings as LanguageModelSettings
 from llmseqrec.config_llm import LocalModelSettings as LocalModelSettings
 from llmseqrec.config_llm import LoraSettings as LoraSettings
@@ -191,8 +192,8 @@ class Config(Strict):
     top_k: int = Field(20, ge=1, description="Length of the recommendation lists.")
     cutoffs: list[PositiveInt] = Field([10, 20], min_length=1)
     tie_shuffles: int = Field(20, ge=0, description="Shuffles of tied interactions; 0: none.")
-    comparisons: list[tuple[Name, Name]] = Field(
-        default_factory=list, description="Pairs of runs to test against each other."
+    comparisons: Comparisons = Field(
+        Comparisons(), description="Runs to test against each other: pairs, or its section."
     )
     similarities: list[Similarities] = Field(
         default_factory=list,
@@ -235,9 +236,10 @@ class Config(Strict):
             self._check_experiment(experiment, f"experiments[{number}]")
         for name in self.only:
             defined(name, dict.fromkeys(e.dataset for e in self.experiments), "only")
-        for number, pair in enumerate(self.comparisons):
+        for number, pair in enumerate(self.comparisons.pairs or []):
             for name in pair:
                 defined(name, self.runs, f"comparisons[{number}]")
+        self.comparisons.metric_at(self.cutoffs)
         for number, asked in enumerate(self.similarities):
             self._check_similarities(asked, f"similarities[{number}]")
             earlier = [(found.dataset, found.split) for found in self.similarities[:number]]

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from llmseqrec.config import (
     Columns,
+    Comparisons,
     Config,
     Core,
     Dataset,
@@ -56,12 +57,14 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "language_models.{name}, vertex": VertexModelSettings,
     "runs.{name}": Run,
     "experiments[]": Experiment,
+    "comparisons": Comparisons,
     "searches.{name}": Search,
     "searches.{name}.ranges.{name}": Range,
     "services": Services,
 }
 MODULES = (
     "llmseqrec.config.",
+    "llmseqrec.config_comparisons.",
     "llmseqrec.config_runs.",
     "llmseqrec.config_llm.",
     "llmseqrec.config_reductions.",

@@ -13,6 +13,7 @@ from typing import Any
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import Combinations, with_components
+from llmseqrec.plan_comparisons import pairs_of
 from llmseqrec.plan_search import SearchPlan, vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.provenance import code_fingerprint
@@ -161,9 +162,19 @@ class Plan:
         ]
 
     def comparisons_of(self, dataset: str, split: str) -> list[list[str]]:
-        """The configured pairs of runs of which both are done."""
+        """Pairs of runs to test against each other, of which both are done."""
         runs = self.runs_of(dataset, split)
-        return [list(pair) for pair in self.config.comparisons if all(run in runs for run in pair)]
+        beside = [run for run in runs if self.published_row(dataset, run)]
+        return pairs_of(self.config, runs, beside)
+
+    def published_row(self, dataset: str, run: str) -> str | None:
+        """The row of the published table that a run stands beside.
+
+        On other vectors than the study's a run stands beside none unless told to.
+        """
+        same = self.published_of(dataset)["runs"].get(run, {})
+        implied: str | None = None if self.config.runs[run].embedding else same.get("table_row")
+        return self.config.runs[run].table_row or implied
 
     def seeds_of(self, dataset: str, run: str) -> list[int]:
         """All seeds of a run that uses chance, the first one of any other."""
@@ -316,14 +327,16 @@ class Plan:
     def table_files(self) -> list[str]:
         """Every file of every table."""
         pairs = self.done_experiments()
+        compared = [(d, s) for d, s in pairs if self.comparisons_of(d, s)]
         stems = [f"leaderboard.{d}.{s}" for d, s in self.experiments()]
-        stems += [f"comparison.{d}.{s}" for d, s in pairs if self.comparisons_of(d, s)]
+        stems += [f"comparison.{d}.{s}" for d, s in compared]
         stems += [f"prompts.{d}.{s}" for d, s in pairs if self.prompted_of(d, s)]
         stems += ["datasets"] if pairs else []
         chosen = dict.fromkeys((e.dataset, e.split) for e in self.config.chosen)
         stems += [f"folds.{d}.{s}" for d, s in chosen if self.folds_of(d, s)]
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
+        names += [f"statements.{d}.{s}.json" for d, s in compared]
         names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
         return (
             [f"results/tables/{name}" for name in names]
@@ -387,6 +400,11 @@ class Plan:
         pair = (wildcards.dataset, wildcards.split)
         return {run: self.seed_folders(*pair, run) for run in self.runs_of(*pair)}
 
+    @property
+    def statement_metric(self) -> str:
+        """The metric that statements are made of."""
+        return self.config.comparisons.metric_at(self.config.cutoffs)
+
     def published_of(self, dataset: str) -> dict[str, Any]:
         """The published optima and table that belong to a dataset, or nothing."""
         name = self.config.datasets[dataset].published
@@ -404,14 +422,10 @@ class Plan:
         """What the leaderboard needs of each run of an experiment."""
         pair = (wildcards.dataset, wildcards.split)
         ties = self.tie_files(wildcards)
-        published = self.published_of(wildcards.dataset)["runs"]
         rows: dict[str, dict[str, Any]] = {}
         for name in self.named_runs(*pair):
-            run = self.config.runs[name]
-            same = published.get(name, {})
-            # On other vectors than the study's a run stands beside no row unless told to.
-            implied = None if run.embedding else same.get("table_row")
-            row = {"display": run.display, "row": run.table_row or implied}
+            row: dict[str, Any] = {"display": self.config.runs[name].display}
+            row["row"] = self.published_row(pair[0], name)
             if (*pair, name) in self.not_run:
                 row["reason"] = self.not_run[(*pair, name)]
             else:

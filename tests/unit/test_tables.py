@@ -167,3 +167,15 @@ def test_comparisons_show_interval_and_p():
     )
     markdown = to_markdown(frame, comparison_layout(LABEL))
     assert "| ndcg@20 | a | b | 0.0100 [0.0050, 0.0150] | 0.0012 | 0.0024 |" in markdown
+
+
+def test_statements_stand_above_the_comparisons():
+    statement = "A <i> is better than B_1 by .0100 [.0050, .0150] NDCG@20, p < .001."
+    frame = pd.DataFrame({"metric": [], "run_a": []})
+    layout = comparison_layout(LABEL, [statement, "No difference."])
+    markdown, page = to_markdown(frame, layout), to_html(frame, layout)
+    assert "\n- A &lt;i> is better than B_1 by .0100" in markdown
+    assert markdown.index("- No difference.") < markdown.index("| Metric")
+    assert "<li>A &lt;i&gt; is better than B_1" in page
+    assert page.index("<li>No difference.</li>") < page.index("<table>")
+    assert "<ul>" not in to_html(frame, comparison_layout(LABEL))

@@ -77,7 +77,9 @@ rule build_comparison:
     input:
         statistics="results/{dataset}/{split}/statistics.json",
         comparison="results/{dataset}/{split}/comparison.parquet",
+        ties=lambda w: PLAN.tie_files(w).values(),
     output:
+        statements="results/tables/statements.{dataset}.{split}.json",
         csv="results/tables/comparison.{dataset}.{split}.csv",
         md="results/tables/comparison.{dataset}.{split}.md",
         tex="results/tables/comparison.{dataset}.{split}.tex",
@@ -103,6 +105,8 @@ rule build_comparison:
     params:
         dataset=PLAN.label_params,
         displays={name: run.display for name, run in CONFIG.runs.items()},
+        metric=PLAN.statement_metric,
+        ties=PLAN.tie_files,
         seeds=CONFIG.seeds,
         code=code("build_comparison"),
     script:

@@ -71,12 +71,14 @@ class Layout:
         columns: those shown, in order. The csv file holds all columns of the frame.
         note: column with a remark on each row: the last column in Markdown, footnotes in LaTeX, a
             second line below the row's name on the page.
+        remarks: sentences on the whole, below the caption in Markdown and on the page.
     """
 
     title: str
     caption: str
     columns: Sequence[Column]
     note: str | None = None
+    remarks: Sequence[str] = ()
 
 
 def present(frame: pd.DataFrame, columns: Sequence[Column]) -> list[list[Cell]]:

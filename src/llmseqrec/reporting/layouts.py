@@ -120,14 +120,15 @@ def statistics_layout(frame: pd.DataFrame, missing: Mapping[str, str] | None = N
     return Layout("Dataset statistics", caption, columns)
 
 
-def comparison_layout(label: Label) -> Layout:
-    """Paired tests between runs."""
+def comparison_layout(label: Label, statements: Sequence[str] = ()) -> Layout:
+    """Paired tests between runs, and what can be said of them."""
     caption = (
         f"{label.details}. Differences of means over seeds and the same test sessions, with 95 % "
         "bootstrap intervals over sessions and, where a run has several, seeds; p by a paired "
         "permutation test over sessions, and adjusted by Holm's method within each metric."
     )
-    return Layout(f"Paired comparisons: {label.title}", caption, COMPARISON)
+    title = f"Paired comparisons: {label.title}"
+    return Layout(title, caption, COMPARISON, remarks=statements)
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:

@@ -26,6 +26,7 @@ body { margin: 2rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink);
   background: var(--paper); }
 h1 { font-size: 1.35rem; margin: 0 0 .3rem; }
 p { color: var(--soft); margin: 0 0 1.2rem; max-width: 75ch; }
+ul { margin: 0 0 1.2rem; padding-left: 1.2rem; max-width: 90ch; }
 .frame { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px;
   max-width: max-content; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -52,6 +53,7 @@ tbody tr { background: var(--paper); }
 <body>
 <h1>$title</h1>
 <p>$caption</p>
+$remarks
 <div class="frame">
 <table>
 <thead><tr>
@@ -91,6 +93,7 @@ def html_page(
     caption: str,
     headers: Sequence[tuple[str, bool]],
     rows: Sequence[tuple[str, Sequence[PageCell]]],
+    remarks: Sequence[str] = (),
 ) -> str:
     """A page that needs no other file, in light or dark as the reader's system asks.
 
@@ -101,6 +104,7 @@ def html_page(
         rows: a note, shown below the first text of the row, and cells in the order of the headers.
             Readers sort rows by value where there is one, otherwise by text; empty cells come
             last either way.
+        remarks: items of a list below the caption.
     """
     kinds = ["number" if numeric else "text" for _, numeric in headers]
     name = kinds.index("text") if "text" in kinds else 0
@@ -114,7 +118,13 @@ def html_page(
         notes = [note if kind == "name" else "" for kind in kinds]
         body.append(f"<tr>{''.join(map(_cell, cells, kinds, notes))}</tr>")
     return _PAGE.substitute(
-        title=escape(title), caption=escape(caption), head="\n".join(head), body="\n".join(body)
+        title=escape(title),
+        caption=escape(caption),
+        remarks=f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in remarks)}</ul>"
+        if remarks
+        else "",
+        head="\n".join(head),
+        body="\n".join(body),
     )
 
 

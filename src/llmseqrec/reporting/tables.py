@@ -44,6 +44,8 @@ def to_markdown(frame: pd.DataFrame, layout: Layout) -> str:
     ]
     lines = ["| " + " | ".join(row) + " |" for row in [header, rule, *rows]]
     heading = f"# {_escape_markdown(layout.title)}\n\n{_escape_markdown(layout.caption)}\n\n"
+    heading += "".join(f"- {_escape_markdown(remark)}\n" for remark in layout.remarks)
+    heading += "\n" if layout.remarks else ""
     return heading + "\n".join(lines) + "\n"
 
 
@@ -55,7 +57,7 @@ def to_html(frame: pd.DataFrame, layout: Layout) -> str:
         (note, [(cell.text, cell.detail, cell.emphasis, cell.value) for cell in row])
         for note, row in zip(notes, present(frame, layout.columns), strict=True)
     ]
-    return html_page(layout.title, layout.caption, headers, rows)
+    return html_page(layout.title, layout.caption, headers, rows, layout.remarks)
 
 
 def _escape_markdown(text: str) -> str:
