@@ -19,6 +19,7 @@ include: "workflow/rules/llm.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -35,3 +36,4 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
+        rules.build_costs.output,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from llmseqrec.config import Config
 from llmseqrec.forecast_prompts import prompt_needs
 from llmseqrec.forecast_vectors import paid_needs
+from llmseqrec.measurements import read_measurement
 from llmseqrec.plan import Plan
 from llmseqrec.services.access import Access
 from llmseqrec.services.prices import price_text
@@ -97,13 +97,13 @@ def machine_lines(plan: Plan, benchmarks: Path) -> Iterator[str]:
     """
     yield "hours and peak memory, as recorded by earlier jobs"
     for rule, jobs in long_jobs(plan).items():
-        found = [_recorded(benchmarks / rule / f"{job}.tsv") for job in jobs]
-        known = [one for one in found if one is not None]
+        found = [read_measurement(benchmarks / rule / f"{job}.tsv") for job in jobs]
+        known = [(one.seconds, one.peak_mb) for one in found if one and one.peak_mb is not None]
         if not known:
             yield f"  {rule}: {len(jobs)} jobs, unknown"
             continue
         hours = sum(seconds for seconds, _ in known) / 3600
-        memory = max(gib for _, gib in known)
+        memory = max(peak_mb for _, peak_mb in known) / 1024
         rest = f", {len(jobs) - len(known)} unknown" if len(known) < len(jobs) else ""
         yield f"  {rule}: {len(jobs)} jobs, {hours:.2f} h, {memory:.1f} GiB{rest}"
 
@@ -136,16 +136,6 @@ def long_jobs(plan: Plan) -> dict[str, list[str]]:
         ],
     }
     return {rule: names for rule, names in named.items() if names}
-
-
-def _recorded(path: Path) -> tuple[float, float] | None:
-    """Seconds and GiB of a job, or None where nothing, or no memory, was recorded."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            row = next(csv.DictReader(stream, delimiter="\t"))
-        return float(row["s"]), float(row["max_rss"]) / 1024
-    except (OSError, StopIteration, KeyError, ValueError):
-        return None
 
 
 def not_run_lines(plan: Plan) -> Iterator[str]:

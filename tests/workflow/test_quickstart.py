@@ -56,6 +56,13 @@ def test_figures_are_written_as_pdf_and_png(finished: Path) -> None:
         assert stem.with_name(f"{stem.name}.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_costs_of_every_row_were_measured(finished: Path, board: pd.DataFrame) -> None:
+    costs = pd.read_csv(finished / "results" / "tables" / "costs.csv").set_index("name")
+    assert (costs.loc[board.index, "seconds"] > 0).all()
+    assert costs.loc["V-SKNN", "shared_jobs"] > 0  # the blend is made of it
+    assert costs.loc["train_model", "jobs"] > len(board)
+
+
 def test_report_holds_tables_and_figures(finished: Path) -> None:
     done = run(finished, *QUICKSTART, "--report", "results/report.html")
     assert done.returncode == 0, done.stderr[-2000:]
