@@ -296,6 +296,11 @@ class Config(Strict):
                 f"{where}.parameters.decoding: constrained needs a model of this machine, and"
                 f" {run.language_model} is of provider {settings.provider}"
             )
+        if settings.only_names and not parameters.constrained:
+            raise ValueError(
+                f"{where}.language_model: {run.language_model} learns names only (loss: names),"
+                " which needs parameters.decoding: constrained"
+            )
         if not run.finetune and not settings.has_base:
             raise ValueError(f"{where}.finetune: {run.language_model} knows nothing before it")
         defined(parameters.named_run, self.runs, f"{where}.parameters.lists")

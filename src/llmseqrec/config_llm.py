@@ -22,6 +22,11 @@ class ModelSettings(Strict):
     # Whether an untrained answer means anything.
     has_base: ClassVar[bool] = True
 
+    @property
+    def only_names(self) -> bool:
+        """Whether nothing but the catalogue's names can be asked of it."""
+        return False
+
 
 class TrainedHere(ModelSettings):
     """How a model of this machine is trained and asked."""
@@ -72,6 +77,21 @@ class SmallModelSettings(TrainedHere):
     key_heads: PositiveInt = Field(2, description="Of attention, for keys and values.")
     inner: PositiveInt = Field(688, description="Width inside the feed-forward layers.")
     context: PositiveInt = Field(1024, description="Tokens of prompt and answer at most.")
+    loss: Literal["tokens", "names"] = Field(
+        "tokens",
+        description="tokens: every token competes with all others; names: with those that go on "
+        "with a name of the catalogue, for answers held to it.",
+    )
+    spelling: float = Field(
+        1.0,
+        ge=0,
+        description="How much, beside names, every token counts among those of its batch; with 0 "
+        "next to nothing is learned.",
+    )
+
+    @property
+    def only_names(self) -> bool:
+        return self.loss == "names"
 
     @model_validator(mode="after")
     def _heads_divide(self) -> SmallModelSettings:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import TypeAdapter
 
-from llmseqrec.contracts import ITEMS, RECOMMENDATIONS, read_table
+from llmseqrec.contracts import ITEMS, RECOMMENDATIONS, read_table, write_json
 from llmseqrec.errors import InputError
 from llmseqrec.llm.cases import Case, draw_cases, eligible_cases, test_cases
 from llmseqrec.llm.categories import Categories, fit_categories
@@ -74,7 +74,7 @@ def open_task(run: ResolvedRun, files: TaskFiles, seed: int) -> Task:
 def write_training_prompts(
     task: Task, train: Path, seed: int, tokenize: Tokenize | None, folder: Path
 ) -> None:
-    """Write training.jsonl and validation.jsonl.
+    """Write training.jsonl, validation.jsonl, and names.json with every answer there can be.
 
     Args:
         task: of the run.
@@ -91,6 +91,7 @@ def write_training_prompts(
     drawn = draw_cases(task.trainable(eligible, tokenize), parameters, seed)
     for name, cases in (("training", drawn.training), ("validation", drawn.validation)):
         write_prompts(_examples(task, cases), folder / f"{name}.jsonl")
+    write_json(task.completions(), folder / "names.json")
 
 
 def write_questions(task: Task, prompts: Path, target: Path) -> None:

@@ -62,6 +62,7 @@ SETTINGS = SmallModelSettings(
     checkpoint_steps=20,
     batch_tokens=512,
 )
+FILES = ("training.jsonl", "validation.jsonl", "names.json")
 CASES = {"cases": {"validation": 4}}
 TASKS: dict[str, dict[str, Any]] = {
     "gen_item": {"style": "items", "decoding": "constrained", "samples": 5, "k": 5},
@@ -72,14 +73,17 @@ TASKS: dict[str, dict[str, Any]] = {
 FREE = {"sampling": {"temperature": 1.0, "max_tokens": 100}}
 
 
-def run_of(model: str, **parameters: Any) -> ResolvedRun:
+NAMES = SETTINGS.model_copy(update={"loss": "names"})
+
+
+def run_of(model: str, settings: SmallModelSettings = SETTINGS, **parameters: Any) -> ResolvedRun:
     given = TASKS[model] | CASES | parameters
     return ResolvedRun(
         model=model,
         params_from="default",
         parameters=parameters_class(model)(**given).model_dump(mode="json"),
         embedding=Embedding(template="title"),
-        language_model=SETTINGS,
+        language_model=settings,
     )
 
 
@@ -118,12 +122,12 @@ def provider_of(settings: Any = SETTINGS) -> LLMProvider[Any]:
     return open_provider(settings, "cpu", Permission())
 
 
-def tune(task: Task, inputs: Any, folder: Path) -> Path:
+def tune(task: Task, inputs: Any, folder: Path, settings: Any = SETTINGS) -> Path:
     """Prompts and a model trained on them; the folder of the model."""
     write_training_prompts(task, inputs.train, 1, None, folder)
-    files = TuningFiles(folder / "training.jsonl", folder / "validation.jsonl")
+    files = TuningFiles(*(folder / name for name in FILES))
     place = tuning_place(folder / "language_model", 1, "tiny", [str(folder)])
-    provider_of().finetune(files, place)
+    provider_of(settings).finetune(files, place)
     assert not place.state.exists()
     return place.model
 
@@ -153,15 +157,16 @@ def test_every_task_goes_from_sessions_to_lists(
     assert facts["language_model"]["steps"] == history["step"].iloc[-1]
 
 
+@pytest.mark.parametrize("settings", [SETTINGS, NAMES], ids=["tokens", "names"])
 def test_what_is_constrained_stays_in_the_catalogue_and_what_is_learned_is_found(
-    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: SmallModelSettings, inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run, files = run_of("gen_item"), files_of(inputs, "gen_item")
+    run, files = run_of("gen_item", settings), files_of(inputs, "gen_item")
     task = open_task(run, files, 1)
-    tuned = tune(task, inputs, tmp_path)
+    tuned = tune(task, inputs, tmp_path, settings)
     write_questions(task, inputs.train, tmp_path / "train.jsonl")
-    answers = generate(task, provider_of(), tuned, tmp_path / "train.jsonl", 1)
+    answers = generate(task, provider_of(settings), tuned, tmp_path / "train.jsonl", 1)
     cases = asked_cases(task, inputs.train)
     nearest = open_nearest(task, run, files, "cpu", Permission())
     lists, names = resolve_generations(task, cases, answers, nearest)
@@ -176,6 +181,16 @@ def test_what_is_constrained_stays_in_the_catalogue_and_what_is_learned_is_found
     shown = {(case.session_id, item) for case in cases for item in case.items}
     pairs = set(zip(kept["session_id"], kept["item_id"], strict=True))
     assert pairs == set(zip(lists["session_id"], lists["item_id"], strict=True)) - shown
+
+
+def test_names_are_learned_only_where_answers_are_names(
+    inputs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = open_task(run_of("gen_list", NAMES), files_of(inputs, "gen_list"), 1)
+    with pytest.raises(InputError, match="loss: answers of this task are no names"):
+        tune(task, inputs, tmp_path, NAMES)
+    assert not (tmp_path / "language_model").exists()
 
 
 def test_questions_have_no_answers_and_training_prompts_do(inputs: Any, tmp_path: Path) -> None:

@@ -113,6 +113,18 @@ def test_a_service_cannot_be_held_to_the_catalogue() -> None:
         parse_config(made)
 
 
+def test_a_model_that_learns_names_alone_is_asked_for_names_alone() -> None:
+    names = {"provider": "small", "loss": "names"}
+    made = content(x=ITEM | {"language_model": "names"})
+    made["language_models"] = MODELS | {"names": names}
+    assert parse_config(made).language_model_of("x").only_names
+    made["runs"]["x"]["parameters"] = {"decoding": "free"}
+    with pytest.raises(
+        InputError, match=r"x\.language_model: names learns names only"
+    ):
+        parse_config(made)
+
+
 def test_a_prompted_run_is_no_component() -> None:
     blend = {"display": "B", "model": "blend", "components": ["v_sknn", "x"]}
     with pytest.raises(InputError, match=r"y\.components: x is prompted: it has lists and no scor"):

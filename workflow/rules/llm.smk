@@ -9,6 +9,7 @@ rule build_prompts:
     output:
         training="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/training.jsonl",
         validation="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/validation.jsonl",
+        names="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/names.json",
     log:
         "logs/build_prompts/{dataset}.{split}.{part}.{run}.seed{seed}.log",
     benchmark:
@@ -61,6 +62,7 @@ rule finetune_llm:
     input:
         training="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/training.jsonl",
         validation="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/validation.jsonl",
+        names="results/{dataset}/{split}/{part}/{run}/seed{seed}/prompts/names.json",
     output:
         directory("results/{dataset}/{split}/{part}/{run}/seed{seed}/language_model"),
     log:

@@ -13,8 +13,9 @@ with job(snakemake.log[0]):
     config = parse_config(snakemake.config)
     permission = Permission.of(config, wildcards.dataset)
     provider = open_provider(config.language_model_of(wildcards.run), params.device, permission)
-    files = TuningFiles(Path(snakemake.input.training), Path(snakemake.input.validation))
-    decides = [params.language_model, params.code, *map(file_digest, snakemake.input)]
+    inputs = snakemake.input
+    files = TuningFiles(Path(inputs.training), Path(inputs.validation), Path(inputs.names))
+    decides = [params.language_model, params.code, *map(file_digest, inputs)]
     w = wildcards
     name = f"{w.dataset}.{w.split}.{w.part}.{w.run}.seed{w.seed}"
     target = Path(snakemake.output[0])

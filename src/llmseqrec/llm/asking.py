@@ -38,7 +38,7 @@ def ranked(
     model: LanguageModel,
     questions: Sequence[Prompt],
     completions: Sequence[str],
-    beams: int,
+    options: BeamOptions,
     batch_prompts: int,
 ) -> list[list[tuple[str, float]]]:
     """The likeliest completions of each question, with their log-probabilities."""
@@ -46,7 +46,7 @@ def ranked(
         model,
         catalogue_trie(completions, model.tokenizer),
         [question.text for question in questions],
-        BeamOptions(beams),
+        options,
         batch_prompts,
     )
     return [

@@ -4,7 +4,8 @@ The rules are those of transformers' `generate` (release 5) with a function that
 tokens: a step keeps the 2n best continuations of n beams; of these the ended ones among the first n
 are results, and the n best others go on; a prompt is done when no beam that goes on can beat the
 worst of n results. A score is the sum of log-probabilities over the whole vocabulary, divided by
-length ** `length_penalty`. Equal scores are ranked by the rank of the beam, then by token.
+length ** `length_penalty`. Equal scores are ranked by the rank of the beam, then by token. For
+models trained by `name_loss`, the log-probabilities are those among the tokens that the trie allows.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class BeamOptions:
         beams: n above, and the completions found for a prompt, if there are as many.
         length_penalty: 0 ranks completions by probability, as suits a catalogue; 1 by the mean
             log-probability of a token, the default of `generate`.
+        among_names: a token's probability is that among the tokens the trie allows.
     """
 
     beams: int = 20
     length_penalty: float = 0.0
+    among_names: bool = False
 
 
 @dataclass
@@ -90,7 +93,7 @@ def search(
     beams = _Candidates(open_, np.zeros_like(open_), np.zeros_like(open_), np.zeros(len(open_)))
     scores = branches.scores[:, None]
     for length in range(1, trie.depth + 1):
-        best = _continued(beams, scores, trie)
+        best = _continued(beams, scores, trie, options.among_names)
         best = best.only(best.rank < 2 * most)
         ended, divisor = trie.is_leaf(best.node), length**options.length_penalty
         results = best.only(ended & (best.rank < most))
@@ -111,17 +114,31 @@ def search(
     return found
 
 
-def _continued(beams: _Candidates, scores: Tensor, trie: Trie) -> _Candidates:
+def _continued(beams: _Candidates, scores: Tensor, trie: Trie, among_names: bool) -> _Candidates:
     """Every continuation that the trie allows, by prompt and best first."""
     owner, child = trie.children(beams.node)
     prompt, beam = beams.prompt[owner], beams.beam[owner]
-    normaliser = torch.logsumexp(scores, dim=2)
     place = [torch.from_numpy(index).to(scores.device) for index in (prompt, beam)]
     token = torch.from_numpy(trie.tokens[child]).to(scores.device)
-    log_probabilities = scores[(*place, token)] - normaliser[tuple(place)]
-    score = beams.score[owner] + log_probabilities.double().cpu().numpy()
+    found = scores[(*place, token)]
+    if among_names:
+        log_probabilities = _log_shares(found.double().cpu().numpy(), owner)
+    else:
+        normaliser = torch.logsumexp(scores, dim=2)
+        log_probabilities = (found - normaliser[tuple(place)]).double().cpu().numpy()
+    score = beams.score[owner] + log_probabilities
     order = np.lexsort((-score, prompt))  # stable: ties stay by beam and token
     return _Candidates(prompt[order], beam[order], child[order], score[order])
+
+
+def _log_shares(scores: FloatArray, owner: LongArray) -> FloatArray:
+    """Logarithm of the softmax of scores among those of an owner; owners are in order."""
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    counts = np.diff(np.append(starts, len(owner)))
+    centred = scores - np.repeat(np.maximum.reduceat(scores, starts), counts)
+    sums = np.add.reduceat(np.exp(centred), starts)
+    shares: FloatArray = centred - np.repeat(np.log(sums), counts)
+    return shares
 
 
 def _unfinished(

@@ -34,7 +34,7 @@ class Batch:
         ids: (batch, length) token ids.
         positions: (n,) places in the flattened states, (batch * length, dim), from which a token is
             predicted that counts.
-        targets: (n,) those tokens.
+        targets: (n,) those tokens, or what stands for them in the pairs' targets.
     """
 
     ids: Tensor
@@ -55,12 +55,14 @@ class EncodedPairs:
         ids: (nnz,) prompt and completion.
         prompt_lengths: (n,) tokens of each pair's prompt.
         end: id that fills up a batch; what follows a row's own tokens never counts.
+        targets: (nnz,) what is learned at each token, none where it is negative; None: the tokens.
     """
 
     offsets: LongArray
     ids: IntArray
     prompt_lengths: LongArray
     end: int
+    targets: LongArray | None = None
 
     @classmethod
     def of(
@@ -107,17 +109,19 @@ class EncodedPairs:
         longest = -(-int(lengths.max()) // STEP) * STEP
         column = np.arange(longest)
         filled = column < lengths[:, None]
+        own = np.concatenate([np.arange(*self.offsets[[row, row + 1]]) for row in rows])
         ids = np.full((len(rows), longest), self.end, dtype=np.int64)
-        ids[filled] = np.concatenate(
-            [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in rows]
-        )
+        ids[filled] = self.ids[own]
+        targets = ids if self.targets is None else np.full_like(ids, -1)
+        if self.targets is not None:
+            targets[filled] = self.targets[own]
         first = np.ones(len(rows)) if whole else self.prompt_lengths[rows]
-        predicted = filled & (column >= np.maximum(first, 1)[:, None])
+        predicted = filled & (column >= np.maximum(first, 1)[:, None]) & (targets >= 0)
         places = np.flatnonzero(predicted)  # a token is predicted from the place before it
         return Batch(
             torch.from_numpy(ids),
             torch.from_numpy(places - 1),
-            torch.from_numpy(ids.ravel()[places]),
+            torch.from_numpy(targets.ravel()[places]),
         )
 
 

@@ -26,7 +26,9 @@ from tqdm import tqdm
 from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.errors import InputError
 from llmseqrec.llm.language_model import LanguageModel
+from llmseqrec.llm.name_loss import NameLoss, spelling_loss
 from llmseqrec.llm.pairs import Batch, EncodedPairs, batch_rows
+from llmseqrec.llm.trie import Trie
 from llmseqrec.nn.checkpoint import Progress, load_progress, save_progress
 from llmseqrec.nn.fused import linear_cross_entropy
 from llmseqrec.nn.trainer import seeded
@@ -54,6 +56,8 @@ class TrainingOptions:
         patience: stretches in a row without a new lowest validation loss after which to stop;
             None: never.
         whole_text: prompts' tokens count in the loss too, as in TALLRec (Bao et al., RecSys 2023).
+        spelling: how much every token's loss among those of the batch counts beside the loss
+            among names.
         bfloat16: compute products in bfloat16 where the device is faster at it.
     """
 
@@ -67,6 +71,7 @@ class TrainingOptions:
     checkpoint_steps: int = 200
     patience: int | None = None
     whole_text: bool = False
+    spelling: float = 0.0
     bfloat16: bool = True
 
 
@@ -78,6 +83,7 @@ class Training:
         options: how long and how.
         state_dir: where the checkpoint is kept; the folder must change with code, data and
             configuration. None: no checkpoint.
+        names: whose choices the pairs' targets are; None: the targets are tokens.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class Training:
         model: LanguageModel,
         options: TrainingOptions | None = None,
         state_dir: Path | None = None,
+        names: Trie | None = None,
     ) -> None:
         self.model = model
         self.options = options or TrainingOptions()
@@ -97,6 +104,7 @@ class Training:
         self.optimizer = _optimizer(list(self.trained.values()), self.options)
         self.autocast = self.options.bfloat16 and multiplies_bfloat16(str(model.device))
         self.fused = _output_table(model) if self.autocast else None
+        self.name_loss = names and NameLoss(names, model.network.get_output_embeddings().weight)
 
     def fit(self, train: EncodedPairs, valid: EncodedPairs | None, seed: int) -> History:
         """Train; the network ends with the weights of the lowest validation loss, to be used.
@@ -147,24 +155,46 @@ class Training:
         return total / max(count, 1)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy of the tokens that count; only their scores are computed."""
-        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast):
-            states = self.model.states(batch.ids, use_cache=False).last_hidden_state
-            picked = functional.embedding(batch.positions, states.flatten(0, 1))
-            if self.fused is None:
+        """Mean cross-entropy of what counts; only its scores are computed."""
+        return self._loss(batch, self._states(batch))
+
+    def _states(self, batch: Batch) -> Tensor:
+        """(batch, length, dim)."""
+        with self._cast():
+            states: Tensor = self.model.states(batch.ids, use_cache=False).last_hidden_state
+        return states
+
+    def _loss(self, batch: Batch, states: Tensor) -> Tensor:
+        picked = functional.embedding(batch.positions, states.flatten(0, 1))
+        if self.name_loss is not None:
+            return self.name_loss(picked.float(), batch.targets)
+        if self.fused is None:
+            with self._cast():
                 scores = self.model.scores(picked)
-                return functional.cross_entropy(scores.float(), batch.targets)
+            return functional.cross_entropy(scores.float(), batch.targets)
         return linear_cross_entropy(
             picked.float(), self.fused, batch.targets, product_dtype=torch.bfloat16
         )
 
+    def _spelling(self, batch: Batch, states: Tensor) -> Tensor:
+        """What is learned beside names."""
+        if self.name_loss is None or not self.options.spelling:
+            return states.new_zeros(())
+        with self._cast():
+            loss = spelling_loss(states, batch.ids, self.model.tokenizer.end, self.name_loss.table)
+        return self.options.spelling * loss
+
+    def _cast(self) -> torch.autocast:
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast)
+
     def step(self, batch: Batch, learning_rate: float) -> Tensor:
-        """One step of the optimiser; returns the loss before it."""
+        """One step of the optimiser; returns the loss before it, without that of spelling."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        states = self._states(batch)
+        loss = self._loss(batch, states)
+        (loss + self._spelling(batch, states)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.trained.values(), self.options.clipnorm)
         self.optimizer.step()
         return loss.detach()

@@ -11,8 +11,11 @@ from typing import Any
 import pandas as pd
 
 from llmseqrec.config import TrainedHere
-from llmseqrec.contracts import STEP_HISTORY, atomic_folder, write_json, write_table
+from llmseqrec.contracts import STEP_HISTORY, atomic_folder, read_json, write_json, write_table
+from llmseqrec.errors import InputError
+from llmseqrec.llm.decoding import catalogue_trie
 from llmseqrec.llm.language_model import LanguageModel
+from llmseqrec.llm.name_loss import with_choices
 from llmseqrec.llm.pairs import EncodedPairs, Pair
 from llmseqrec.llm.prompt_files import read_examples
 from llmseqrec.llm.providers.base import Place, TuningFiles
@@ -34,7 +37,25 @@ def pairs_of(files: TuningFiles) -> PairsOfBoth:
     return training, validation
 
 
-def train(model: LanguageModel, pairs: PairsOfBoth, settings: TrainedHere, place: Place) -> History:
+def names_of(files: TuningFiles) -> list[str]:
+    """Every answer there can be.
+
+    Raises:
+        InputError: they cannot be listed, or the file is none of names.
+    """
+    names: list[str] = read_json(files.names) if files.names else []
+    if not names:
+        raise InputError("loss: answers of this task are no names of the catalogue; loss: tokens")
+    return names
+
+
+def train(
+    model: LanguageModel,
+    pairs: PairsOfBoth,
+    settings: TrainedHere,
+    place: Place,
+    names: Sequence[str] = (),
+) -> History:
     """Train what of a model asks for gradients; the history, see `STEP_HISTORY`.
 
     Args:
@@ -42,12 +63,17 @@ def train(model: LanguageModel, pairs: PairsOfBoth, settings: TrainedHere, place
         pairs: to train on, and to validate with; none of these where there are none.
         settings: how it is trained.
         place: names the seed and the folder of the checkpoint.
+        names: among which answers are learned, see `name_loss`; none: among all tokens.
     """
-    options = TrainingOptions(**{name: getattr(settings, name) for name in _OPTIONS})
+    known = [name for name in _OPTIONS if hasattr(settings, name)]
+    options = TrainingOptions(**{name: getattr(settings, name) for name in known})
     encoded = [EncodedPairs.of(part, model.tokenizer, model.context) for part in pairs]
+    trie = catalogue_trie(names, model.tokenizer) if names else None
+    if trie is not None:
+        encoded = [with_choices(part, trie, names, model.tokenizer) for part in encoded]
     logger.info("%d prompts, %d tokens", len(encoded[0]), len(encoded[0].ids))
     valid = encoded[1] if len(encoded[1]) else None
-    return Training(model, options, place.state).fit(encoded[0], valid, place.seed)
+    return Training(model, options, place.state, trie).fit(encoded[0], valid, place.seed)
 
 
 def write_tuned(

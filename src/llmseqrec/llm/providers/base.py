@@ -24,10 +24,12 @@ class TuningFiles:
     Attributes:
         training: prompts with answers.
         validation: the same, to watch the loss on.
+        names: every answer there can be, a list in JSON; empty where answers are no names.
     """
 
     training: Path
     validation: Path
+    names: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,11 @@ class OnDevice(LLMProvider[T]):
         beams: int,
     ) -> list[list[tuple[str, float]]]:
         from llmseqrec.llm.asking import ranked
+        from llmseqrec.llm.beam_search import BeamOptions
 
+        options = BeamOptions(beams, among_names=self.settings.only_names)
         batch = self.settings.batch_prompts
-        return ranked(self.load(model), questions, completions, beams, batch)
+        return ranked(self.load(model), questions, completions, options, batch)
 
     def facts(self, **found: Any) -> dict[str, Any]:
         """What model.json tells of a training on this machine."""

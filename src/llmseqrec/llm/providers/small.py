@@ -20,15 +20,16 @@ class SmallProvider(OnDevice[SmallModelSettings]):
     def finetune(self, files: TuningFiles, place: Place) -> None:
         from llmseqrec.llm.small_model import Shape, make_small_model
         from llmseqrec.llm.tokenizer import train_tokenizer
-        from llmseqrec.llm.tuning import pairs_of, train, write_tuned
+        from llmseqrec.llm.tuning import names_of, pairs_of, train, write_tuned
 
         own, pairs = self.settings, pairs_of(files)
+        names = names_of(files) if own.only_names else []
         texts = (text for pair in pairs[0] for text in (pair.prompt, pair.completion))
         tokenizer = train_tokenizer(texts, own.vocabulary, phrases=own.phrases)
         shape = Shape(own.dim, own.layers, own.heads, own.key_heads, own.inner, own.context)
         model = make_small_model(tokenizer, shape, place.seed)
         model.network.to(self.device)
-        history = train(model, pairs, own, place)
+        history = train(model, pairs, own, place, names)
         facts = self.facts(
             base=None,
             trained="all weights, from random ones",

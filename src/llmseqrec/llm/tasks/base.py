@@ -85,8 +85,8 @@ class PromptTask(ABC, Generic[P]):
         """
 
     def completions(self) -> list[str]:
-        """Every answer there can be, each once, of a task that can be held to them."""
-        raise ValueError(f"answers of {self.parameters.task} cannot be held to the catalogue")
+        """Every answer there can be, each once; none where they cannot be listed."""
+        return []
 
     def prompt(self, case: Case) -> Prompt:
         """The question; cut to the last items of the session where it is too long."""
