@@ -119,9 +119,7 @@ def test_a_model_that_learns_names_alone_is_asked_for_names_alone() -> None:
     made["language_models"] = MODELS | {"names": names}
     assert parse_config(made).language_model_of("x").only_names
     made["runs"]["x"]["parameters"] = {"decoding": "free"}
-    with pytest.raises(
-        InputError, match=r"x\.language_model: names learns names only"
-    ):
+    with pytest.raises(InputError, match=r"x\.language_model: names learns names only"):
         parse_config(made)
 
 

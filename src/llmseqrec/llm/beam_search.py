@@ -5,7 +5,7 @@ tokens: a step keeps the 2n best continuations of n beams; of these the ended on
 are results, and the n best others go on; a prompt is done when no beam that goes on can beat the
 worst of n results. A score is the sum of log-probabilities over the whole vocabulary, divided by
 length ** `length_penalty`. Equal scores are ranked by the rank of the beam, then by token. For
-models trained by `name_loss`, the log-probabilities are those among the tokens that the trie allows.
+models trained by `name_loss`, log-probabilities are those among the tokens that the trie allows.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ class Training:
         self.optimizer = _optimizer(list(self.trained.values()), self.options)
         self.autocast = self.options.bfloat16 and multiplies_bfloat16(str(model.device))
         self.fused = _output_table(model) if self.autocast else None
-        self.name_loss = names and NameLoss(names, model.network.get_output_embeddings().weight)
+        table = model.network.get_output_embeddings().weight
+        self.name_loss = None if names is None else NameLoss(names, table)
 
     def fit(self, train: EncodedPairs, valid: EncodedPairs | None, seed: int) -> History:
         """Train; the network ends with the weights of the lowest validation loss, to be used.
