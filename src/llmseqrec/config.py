@@ -22,6 +22,7 @@ from pydantic import (
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_budget import BUDGET_DESCRIPTION, BudgetName, with_budget
 from llmseqrec.config_comparisons import Comparisons as Comparisons
 from llmseqrec.config_llm import LanguageModelSettings as LanguageModelSettings
 from llmseqrec.config_llm import LocalModelSettings as LocalModelSettings
@@ -186,6 +187,7 @@ class Config(Strict):
     only: list[Name] = Field(
         default_factory=list, description="Datasets to work on; empty: all of the experiments."
     )
+    budget: BudgetName | None = Field(None, description=BUDGET_DESCRIPTION)
     seeds: list[NonNegativeInt] = Field(
         [1], min_length=1, description="Seeds of runs that use chance."
     )
@@ -207,7 +209,16 @@ class Config(Strict):
         None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
     )
     services: Services = Services()
-    strict: bool = Field(False, description="A run whose needs are unmet stops the workflow.")
+    strict: bool = Field(
+        False,
+        description="Runs whose needs are unmet stop the workflow before any job starts, one line "
+        "each; otherwise their rows say why they are not run.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_by_budget(cls, content: Any) -> Any:
+        return with_budget(content) if isinstance(content, dict) else content
 
     @model_validator(mode="after")
     def _known_names(self) -> Config:

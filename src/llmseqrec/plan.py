@@ -54,7 +54,8 @@ class Plan:
         resolved: (dataset, run) to its resolved configuration.
 
     Raises:
-        InputError: a run cannot be resolved, or cannot be done and the configuration is strict.
+        InputError: a run cannot be resolved; or the configuration is strict and runs cannot be
+            done, one line each.
     """
 
     def __init__(self, config: Config, base: Path) -> None:
@@ -85,8 +86,11 @@ class Plan:
                 if reason:
                     reasons[e.dataset, e.split, run] = reason
         if reasons and self.config.strict:
-            (dataset, split, run), reason = next(iter(reasons.items()))
-            raise InputError(f"strict: {run} on {dataset}, {split} cannot run: {reason}")
+            lines = [
+                f"strict: {run} on {dataset}, {split} cannot run: {reason}"
+                for (dataset, split, run), reason in reasons.items()
+            ]
+            raise InputError("\n".join(lines))
         return reasons
 
     # Names

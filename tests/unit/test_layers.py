@@ -15,6 +15,7 @@ PACKAGE = ROOT / "src" / "llmseqrec"
 GROUND = {
     "config",
     "config_base",
+    "config_budget",
     "config_comparisons",
     "config_llm",
     "config_reductions",
