@@ -155,6 +155,23 @@ COMPARISON = TableContract(
     key=("metric", "run_a", "run_b"),
 )
 
+# Means over seeds of the sessions of a bin; NaN where it has none. `highest` is null without end.
+SLICES = TableContract(
+    {
+        "slice": pa.string(),
+        "bin": pa.string(),
+        "lowest": pa.int32(),
+        "highest": pa.int32(),
+        "run": pa.string(),
+        "metric": pa.string(),
+        "sessions": pa.int32(),
+        "value": pa.float64(),
+        "ci_low": pa.float64(),
+        "ci_high": pa.float64(),
+    },
+    key=("slice", "bin", "run", "metric"),
+)
+
 
 @contextmanager
 def atomic_path(target: Path | str) -> Iterator[Path]:

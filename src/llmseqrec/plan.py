@@ -335,6 +335,7 @@ class Plan:
         stems = [f"leaderboard.{d}.{s}" for d, s in self.experiments()]
         stems += [f"comparison.{d}.{s}" for d, s in compared]
         stems += [f"prompts.{d}.{s}" for d, s in pairs if self.prompted_of(d, s)]
+        stems += [f"slices.{d}.{s}" for d, s in pairs]
         stems += ["datasets"] if pairs else []
         chosen = dict.fromkeys((e.dataset, e.split) for e in self.config.chosen)
         stems += [f"folds.{d}.{s}" for d, s in chosen if self.folds_of(d, s)]

@@ -1,3 +1,43 @@
+rule slice_metrics:
+    input:
+        rows=PLAN.metric_files,
+        prompts="results/{dataset}/{split}/full/test",
+        train="results/{dataset}/{split}/full/train",
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        slices="results/{dataset}/{split}/slices.parquet",
+        csv="results/tables/slices.{dataset}.{split}.csv",
+        md="results/tables/slices.{dataset}.{split}.md",
+        tex="results/tables/slices.{dataset}.{split}.tex",
+        html=report(
+            "results/tables/slices.{dataset}.{split}.html",
+            caption="../report/slices.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"result": "slices"},
+        ),
+    log:
+        "logs/slice_metrics/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/slice_metrics/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        dataset=PLAN.label_params,
+        folders=PLAN.comparison_folders,
+        displays={name: run.display for name, run in CONFIG.runs.items()},
+        seeds=CONFIG.seeds,
+        code=code("slice_metrics"),
+    script:
+        "../scripts/slice_metrics.py"
+
+
 rule plot_accuracy:
     input:
         table="results/tables/leaderboard.{dataset}.{split}.csv",
