@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
@@ -53,6 +54,21 @@ class Range(Strict):
 def tidy(value: int | float) -> int | float:
     """A number of a grid without the dust of floating-point sums."""
     return value if isinstance(value, int) else round(value, 10)
+
+
+def in_order(ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """Ranges in an order in which what a condition looks at stands before it.
+
+    Raises:
+        ValueError: conditions lead back to where they began.
+    """
+    left, made = dict(ranges), dict[str, Range]()
+    while left:
+        ready = [name for name, found in left.items() if not left.keys() & found.when.keys()]
+        if not ready:
+            raise ValueError(f"{next(iter(left))}.when: conditions that wait for each other")
+        made |= {name: left.pop(name) for name in ready}
+    return made
 
 
 class Search(Strict):
@@ -125,6 +141,6 @@ class Search(Strict):
 
     @property
     def result(self) -> dict[str, Any]:
-        """What decides a trial's value: all but how long and by how many is searched."""
-        beside = {"trials", "patience", "hours", "workers"}
+        """What decides the trials: all but how long and by how many, and what comes after."""
+        beside = {"trials", "patience", "hours", "workers", "epochs"}
         return self.model_dump(mode="json", exclude=beside)

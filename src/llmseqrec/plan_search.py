@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from llmseqrec.config import Config, Range, Search, Temporal
 from llmseqrec.config_base import first_problem
-from llmseqrec.config_search import NAMED_AXES, Value
+from llmseqrec.config_search import NAMED_AXES, Value, in_order
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS, parameters_class
 from llmseqrec.resolve import ResolvedRun, embedding_need, read_published, resolve_run
@@ -88,31 +88,53 @@ class SearchPlan:
         search, folder = self.asked[wildcards.search], self.folder(wildcards.search)
         return [
             f"{folder}/{variant}.worker{number}.json"
-            for variant in search.variants
+            for variant in self.variants(wildcards.search)
             for number in range(1, search.workers + 1)
         ]
 
     def first_workers(self, wildcards: Any) -> dict[str, str]:
         """What the first worker of each variant writes."""
-        search, folder = self.asked[wildcards.search], self.folder(wildcards.search)
-        return {variant: f"{folder}/{variant}.worker1.json" for variant in search.variants}
+        variants, folder = self.variants(wildcards.search), self.folder(wildcards.search)
+        return {variant: f"{folder}/{variant}.worker1.json" for variant in variants}
+
+    def variants(self, name: str) -> list[str]:
+        """Variants of a search whose item vectors can be had here."""
+        candidates = self.candidates(name)
+        named = self.asked[name].variants.items()
+        return [variant for variant, fixed in named if _that_have(fixed, candidates)]
+
+    def left_out(self, wildcards: Any) -> dict[str, str]:
+        """Embeddings that are asked for and cannot be had here, and why."""
+        name = wildcards.search
+        search = self.asked[name]
+        found = {}
+        for embedding in self._choices(name, "embedding", self.config.runs[search.run].embedding):
+            if embedding is not None:
+                settings = self.config.embeddings[embedding]
+                found[embedding] = embedding_need(self.config, search.dataset, settings)
+        return {embedding: reason for embedding, reason in found.items() if reason}
 
     def task(self, name: str, variant: str) -> dict[str, Any]:
-        """What the workers of a variant are told."""
+        """What the workers of a variant are told; choices are those that can be had here."""
         search = self.asked[name]
         fixed = search.variants[variant]
+        candidates = _that_have(fixed, self.candidates(name))
         ranges = {key: r for key, r in self.ranges[name].items() if key not in fixed}
+        for axis in ranges.keys() & NAMED_AXES:
+            there = {each[axis] for each in candidates}
+            choices = [value for value in ranges[axis].choices or [] if value in there]
+            ranges[axis] = ranges[axis].model_copy(update={"choices": choices})
         return {
             "search": search.model_dump(mode="json"),
             "ranges": {key: r.model_dump(mode="json") for key, r in ranges.items()},
             "fixed": dict(fixed),
-            "candidates": self.candidates(name),
+            "candidates": candidates,
         }
 
     def tasks(self, wildcards: Any) -> dict[str, Any]:
-        """The tasks of all variants."""
+        """The tasks of all variants that can be had."""
         name = wildcards.search
-        return {variant: self.task(name, variant) for variant in self.asked[name].variants}
+        return {variant: self.task(name, variant) for variant in self.variants(name)}
 
     def model_of(self, name: str) -> str:
         """Name of the model that is searched."""
@@ -181,8 +203,9 @@ class SearchPlan:
         """Names of an axis that a variant fixes, a range has, or the run."""
         found = self.ranges[name].get(axis)
         listed = list(found.choices or []) if found else [own]
-        fixed = [v[axis] for v in self.asked[name].variants.values() if axis in v]
-        named = dict.fromkeys([*fixed, *([] if fixed and not found else listed)])
+        variants = self.asked[name].variants.values()
+        fixed = [variant[axis] for variant in variants if axis in variant]
+        named = dict.fromkeys([*fixed, *(listed if len(fixed) < len(variants) else [])])
         return sorted(named, key=lambda value: value != own)  # stable: the run's own first
 
     def _candidate(
@@ -235,7 +258,23 @@ class SearchPlan:
                     raise InputError(f"{where}.ranges.{key}.when: {other} is not searched")
             if search.sampler == "grid" and found.values is None:
                 raise InputError(f"{where}.ranges.{key}: sampler grid needs a step, or choices")
+        try:
+            in_order(ranges)
+        except ValueError as error:
+            raise InputError(f"{where}.ranges.{error}") from None
         self._check_names(search, where, ranges)
+        self._check_reduction(search, where, ranges)
+
+    def _check_reduction(self, search: Search, where: str, ranges: Ranges) -> None:
+        """Refuse a run whose reduction comes with published settings: it has no name to choose."""
+        run = resolve_run(self.config, search.dataset, search.run, self.published)
+        named = self.config.runs[search.run].reduction or "reduction" in ranges
+        fixed = all("reduction" in variant for variant in search.variants.values())
+        if run.reduction is not None and not named and not fixed:
+            raise InputError(
+                f"{where}.run: {search.run} takes a published reduction, of a width of its own;"
+                " name a reduction in the run or in ranges.reduction"
+            )
 
     def _check_names(self, search: Search, where: str, ranges: Ranges) -> None:
         """Refuse vectors that are not defined, or are fitted for every fold anew."""
@@ -252,6 +291,14 @@ class SearchPlan:
                         f"{where}.ranges.reduction: {value} is fitted on training items, of every"
                         " fold anew; it cannot be searched"
                     )
+
+
+def _that_have(
+    fixed: Mapping[str, Value], candidates: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The candidates with the names that a variant fixes."""
+    asked = {axis: fixed[axis] for axis in NAMED_AXES if axis in fixed}
+    return [c for c in candidates if all(c[axis] == name for axis, name in asked.items())]
 
 
 def vector_files(candidates: list[dict[str, Any]]) -> list[str]:

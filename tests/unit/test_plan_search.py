@@ -51,8 +51,51 @@ def test_more_trials_do_not_change_what_decides_a_value(content: dict[str, Any])
     before = parse_config(content).searches["near"].result
     content["searches"]["near"] |= {"trials": 999, "workers": 7, "patience": 1, "hours": 2}
     assert parse_config(content).searches["near"].result == before
+    content["searches"]["near"]["epochs"] = "inner"  # of the winner only
+    assert parse_config(content).searches["near"].result == before
     content["searches"]["near"]["seed"] = 3
     assert parse_config(content).searches["near"].result != before
+
+
+def test_vectors_that_cannot_be_had_are_left_out_and_named(content: dict[str, Any]) -> None:
+    content["embeddings"]["ada"] = {"provider": "openai"}
+    words = content["searches"]["words"]
+    words["ranges"] = {"embedding": {"choices": ["ada", "words"]}}
+    plan = planned(content).searches
+    assert plan.task("words", "all")["ranges"]["embedding"]["choices"] == ["words"]
+    assert "upload" in plan.left_out(Wildcards("words"))["ada"]
+    del words["ranges"]
+    words["variants"] = {"paid": {"embedding": "ada"}, "own": {}}
+    plan = planned(content).searches
+    assert plan.variants("words") == ["own"]
+    assert plan.task("words", "own")["candidates"][0]["embedding"] == "words"
+    assert [Path(path).name for path in plan.worker_files(Wildcards("words"))] == [
+        "own.worker1.json"
+    ]
+
+
+def test_a_variant_that_fixes_no_vectors_has_those_of_the_run(content: dict[str, Any]) -> None:
+    content["embeddings"]["more"] = {"provider": "hashed_words", "dimensions": 32}
+    content["searches"]["words"]["variants"] = {"more": {"embedding": "more"}, "own": {}}
+    plan = planned(content).searches
+    for variant, embedding in (("more", "more"), ("own", "words")):
+        assert plan.task("words", variant)["candidates"][0]["embedding"] == embedding
+
+
+def test_a_published_reduction_has_to_be_named(content: dict[str, Any]) -> None:
+    content["datasets"]["tiny"]["borrows"] = "beauty"
+    content["runs"]["near"] = {
+        "display": "Published",
+        "model": "sasrec",
+        "params_from": "published",
+        "published_as": "llm2sasrec",
+        "embedding": "words",
+    }
+    with pytest.raises(InputError, match=r"searches.near.run: near takes a published reduction"):
+        planned(content)
+    content["reductions"] = {"pca8": {"method": "pca", "dimensions": 8}}
+    content["searches"]["near"]["ranges"] = {"reduction": {"choices": ["pca8"]}}
+    assert planned(content).searches.done
 
 
 def test_a_tuned_run_depends_on_its_search(content: dict[str, Any]) -> None:
@@ -83,6 +126,16 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         "near",
         {"ranges": {"decay": {"choices": [None], "when": {"pooling": ["mean"]}}}},
         "searches.near.ranges.decay.when: pooling is not searched",
+    ),
+    (
+        "near",
+        {
+            "ranges": {
+                "decay": {"choices": [None], "when": {"distance_decay": ["log"]}},
+                "distance_decay": {"choices": ["log"], "when": {"decay": [None]}},
+            }
+        },
+        "searches.near.ranges.distance_decay.when: conditions that wait for each other",
     ),
     (
         "words",

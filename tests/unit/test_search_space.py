@@ -70,6 +70,22 @@ def test_a_condition_decides_what_is_drawn() -> None:
         assert ("decay" in point) == (point["pooling"] == "mean")
 
 
+def test_conditions_on_conditions_are_drawn_in_their_order() -> None:
+    space = Space(
+        {
+            "c": Range(choices=[5], when={"b": [1]}),
+            "b": Range(choices=[1, 2], when={"a": [True]}),
+            "a": Range(choices=[True, False]),
+        },
+        {},
+    )
+    assert list(space.points()) == [
+        {"a": True, "b": 1, "c": 5},
+        {"a": True, "b": 2},
+        {"a": False},
+    ]
+
+
 def test_a_fixed_value_takes_the_place_of_its_range_and_meets_conditions() -> None:
     ranges = {"a": Range(choices=[1, 2]), "b": Range(choices=[3, 4], when={"a": [2]})}
     assert list(Space(ranges, {"a": 2}).points()) == [{"b": 3}, {"b": 4}]

@@ -284,6 +284,28 @@ def test_values_that_do_not_fit_fail_their_trials_and_the_search_says_why(
     assert not (searched.root / "out").exists()
 
 
+def test_one_bad_value_fails_no_relative(searched: Searched) -> None:
+    content = searched.plan.searches.task("sknn", "all")
+    content["ranges"] = {"k": {"choices": [-1, 3]}}
+    files = Path(searched.inputs("sknn")["catalogue"]), searched.folds("sknn")
+    found = search_run(Task.of(content), *files, Identity(1))
+    write_json(found, searched.root / "worker.json")
+    workers = {"all": searched.root / "worker.json"}
+    merge_search(workers, {"all": Task.of(content)}, {}, searched.root / "out")
+    frame = read_table(searched.root / "out" / "trials.parquet", TRIALS)
+    assert sorted(frame["state"]) == ["complete", "fail"]
+    best = yaml.safe_load((searched.root / "out" / "best.yaml").read_text())
+    assert best["chosen"] == {"k": 3}
+
+
+def test_a_network_that_diverges_fails_its_trial(searched: Searched) -> None:
+    content = searched.plan.searches.task("neural", "free")
+    content["ranges"] = {"learning_rate": {"choices": [1e30]}}
+    files = Path(searched.inputs("neural")["catalogue"]), searched.folds("neural")
+    found = search_run(Task.of(content), *files, Identity(1))
+    assert (found["done"], found["ended"]) == (1, "space")
+
+
 def test_a_tuned_run_takes_the_vectors_that_were_chosen(searched: Searched) -> None:
     embed(searched)
     frame = merged(searched, "words", {"all": searched.search("words")})

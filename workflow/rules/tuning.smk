@@ -54,6 +54,7 @@ rule merge_study:
         workers=PLAN.searches.first_workers,
         tasks=PLAN.searches.tasks,
         published=PLAN.searches.published_values,
+        left_out=PLAN.searches.left_out,
         code=code("merge_study"),
     script:
         "../scripts/merge_study.py"

@@ -9,6 +9,6 @@ with job(snakemake.log[0]):
     merge_search(
         {variant: Path(path) for variant, path in params.workers.items()},
         {variant: Task.of(content) for variant, content in params.tasks.items()},
-        params.published,
+        {"published": params.published, "left_out": params.left_out},
         Path(snakemake.output.best).parent,
     )

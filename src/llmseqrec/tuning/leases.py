@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llmseqrec.provenance import digest
@@ -17,10 +17,11 @@ class Leases:
     Args:
         folder: of the study, shared by the workers.
         worker: this one, as `own_name` names it.
+        every: seconds between two signs of life.
     """
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        self.worker = worker
+    def __init__(self, folder: Path, worker: str, every: float = LEASE / 10) -> None:
+        self.worker, self.every = worker, every
         self.folder = folder / "leases"
 
     @contextmanager
@@ -31,8 +32,10 @@ class Leases:
         path.touch()
 
         def renew() -> None:
-            while not over.wait(LEASE / 10):
-                path.touch()
+            while not over.wait(self.every):
+                # A file system that is away for a while must not end the renewing.
+                with suppress(OSError):
+                    path.touch()
 
         renewing = threading.Thread(target=renew, daemon=True)
         renewing.start()

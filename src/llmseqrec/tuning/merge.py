@@ -65,15 +65,12 @@ def trial_table(studies: Mapping[str, tuple[Task, list[FrozenTrial]]]) -> pd.Dat
     )
 
 
-def best_of(
-    frame: pd.DataFrame, tasks: Mapping[str, Task], published: Mapping[str, Any]
-) -> dict[str, Any]:
+def best_of(frame: pd.DataFrame, tasks: Mapping[str, Task]) -> dict[str, Any]:
     """The best trial as something a run can be made of.
 
     Args:
         frame: as `trial_table` gives it.
         tasks: of each variant.
-        published: what the study chose, beside which the values are put; may be empty.
 
     Returns:
         Content of best.yaml: the searched values, all parameters, the files of the item vectors,
@@ -106,7 +103,6 @@ def best_of(
         "vectors": candidate["vectors"],
         "fitted": candidate["fitted"],
         "trials": {str(k): int(v) for k, v in sorted(frame["state"].value_counts().items())},
-        "published": dict(published),
     }
 
 
@@ -126,20 +122,21 @@ def importances(folders: Mapping[str, Path]) -> dict[str, dict[str, float]]:
 
 
 def merge_search(
-    workers: Mapping[str, Path], tasks: Mapping[str, Task], published: Mapping[str, Any], to: Path
+    workers: Mapping[str, Path], tasks: Mapping[str, Task], beside: Mapping[str, Any], to: Path
 ) -> None:
     """Write best.yaml, trials.parquet and importance.json into a folder.
 
     Args:
         workers: what a worker of each variant wrote.
         tasks: of each variant.
-        published: what the study chose.
+        beside: what best.yaml tells besides: `published`, what the study chose, and `left_out`, the
+            embeddings that could not be had, with the reasons.
         to: the folder.
     """
     folders = {variant: Path(read_json(path)["study"]) for variant, path in workers.items()}
     studies = {variant: (tasks[variant], read_trials(path)) for variant, path in folders.items()}
     frame = trial_table(studies)
-    best = best_of(frame, tasks, published)
+    best = best_of(frame, tasks) | {"published": {}, "left_out": {}} | dict(beside)
     write_table(frame, to / "trials.parquet", TRIALS)
     write_json(importances(folders), to / "importance.json")
     write_text(yaml.safe_dump(best, sort_keys=False, allow_unicode=True), to / "best.yaml")

@@ -12,7 +12,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from llmseqrec.config_search import Range, Value, tidy
+from llmseqrec.config_search import Range, Value, in_order, tidy
 from llmseqrec.provenance import digest
 
 Point = dict[str, Value]
@@ -20,7 +20,7 @@ Draw = Callable[[str, BaseDistribution], Any]
 
 
 class Space:
-    """Ranges by name; a condition looks at names that stand before its own.
+    """Ranges by name, each after those that its condition looks at.
 
     Args:
         ranges: the ranges of a search.
@@ -30,8 +30,7 @@ class Space:
     def __init__(self, ranges: Mapping[str, Range], fixed: Mapping[str, Value]) -> None:
         self.fixed = dict(fixed)
         free = {name: found for name, found in ranges.items() if name not in fixed}
-        # Those with conditions come last, so that what they look at is drawn already.
-        self.ranges = dict(sorted(free.items(), key=lambda each: bool(each[1].when)))
+        self.ranges = in_order(free)
 
     def draw(self, draw: Draw) -> Point:
         """A point, each of its values by `draw`, under the conditions."""

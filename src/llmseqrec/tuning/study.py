@@ -10,50 +10,29 @@ from the study's seed and the number of the draw, so that a resumed study goes o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from filelock import FileLock
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from llmseqrec.config_search import Search, Value
 from llmseqrec.services.owners import own_name
+from llmseqrec.tuning.draws import next_point
 from llmseqrec.tuning.endings import Limits, is_hopeless, why_ended
+from llmseqrec.tuning.journal import KernelLock, mend_journal
 from llmseqrec.tuning.leases import Leases
 from llmseqrec.tuning.space import Point, Space, key
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-REDRAWS = 50  # draws of known points after which the space counts as used up
 MOST_LOSSES = 3  # workers that may die of a trial
 _NAME = "search"
-
-
-class KernelLock(JournalFileOpenLock):
-    """A lock of the journal that the kernel frees when its process dies.
-
-    Optuna's own are files that a killed process leaves behind. This one can be taken again by
-    whoever has it, so that the study can hold it around several writes.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._kernel = FileLock(path)
-
-    def acquire(self) -> bool:
-        """Wait for the lock."""
-        self._kernel.acquire()
-        return True
-
-    def release(self) -> None:
-        """Give it back."""
-        self._kernel.release()
 
 
 @dataclass(frozen=True)
@@ -100,10 +79,11 @@ class SharedStudy:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = str(self.folder / "journal.log")
+        self._started = time.monotonic()
+        self._journal = self.folder / "journal.log"
+        path = str(self._journal)
         self._lock = KernelLock(path + ".lock")
         with self._locked():
-            mend_journal(Path(path))
             self._storage = JournalStorage(JournalFileBackend(path, self._lock))
             optuna.create_study(
                 storage=self._storage, study_name=_NAME, direction="maximize", load_if_exists=True
@@ -125,16 +105,20 @@ class SharedStudy:
 
     def take(self) -> list[Claim] | Ended:
         """The next trials, which one pass serves; or why there are none."""
+        if self._own_time_is_over:
+            return Ended("time")
         with self._locked():
             lost = self._lost_family()
             if lost:
                 return lost
-            counted = [trial for trial in self.trials if counts(trial)]
+            counted = self._counted
             ended = self._ended(counted)
             if ended:
                 return Ended(ended)
             draw = sum("retry_of" not in trial.user_attrs for trial in self.trials)
-            point = self._next_point(draw, {key(trial.params) for trial in counted})
+            study = optuna.load_study(study_name=_NAME, storage=self._storage)
+            known = {key(trial.params) for trial in counted}
+            point = next_point(study, self.space, self.search, draw, known)
             if point is None:
                 return Ended("space")
             return self._claim_family(point, draw, counted)
@@ -148,15 +132,18 @@ class SharedStudy:
             value: the mean.
 
         Returns:
-            Whether to give the trial up.
+            Whether to give the trial up: it is hopeless, or another worker has taken it over.
         """
+        identifier = self._trial_id(claim)
         with self._locked():
+            if self._storage.get_trial(identifier).state.is_finished():
+                return True
             others = [
                 trial.intermediate_values[fold]
-                for trial in self.trials
+                for trial in self._counted
                 if trial.number != claim.number and fold in trial.intermediate_values
             ]
-            self._storage.set_trial_intermediate_value(self._trial_id(claim), fold, value)
+            self._storage.set_trial_intermediate_value(identifier, fold, value)
         return is_hopeless(value, others, self.search.prune_share, self.search.prune_after)
 
     def finish(self, claim: Claim, value: float, facts: Mapping[str, Any]) -> None:
@@ -167,17 +154,28 @@ class SharedStudy:
         """End a trial that was given up."""
         self._end(claim, TrialState.PRUNED, None, facts)
 
-    def fail(self, claim: Claim, reason: str) -> None:
-        """End a trial that cannot be done; it counts as one."""
-        self._end(claim, TrialState.FAIL, None, {"reason": reason})
+    def fail(self, claim: Claim, reason: str, seconds: float = 0.0) -> None:
+        """End a trial that cannot be done; it counts as one, and so does its time."""
+        self._end(claim, TrialState.FAIL, None, {"reason": reason, "seconds": seconds})
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._lock.acquire()
         try:
+            mend_journal(self._journal)  # of another worker, which may die at any time
             yield
         finally:
             self._lock.release()
+
+    @property
+    def _counted(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials if counts(trial)]
+
+    @property
+    def _own_time_is_over(self) -> bool:
+        """Whether this worker alone has had the time of a worker, as its job has on a cluster."""
+        limit = self._limits.seconds
+        return limit is not None and time.monotonic() - self._started >= limit
 
     def _trial_id(self, claim: Claim) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, claim.number)
@@ -201,66 +199,49 @@ class SharedStudy:
         return why_ended(self._limits, len(counted), values, seconds)
 
     def _lost_family(self) -> list[Claim]:
-        """Trials of one dead worker, failed and begun anew."""
+        """Trials of one dead worker, failed and begun anew, and what it had no time to begin."""
         dead = [trial for trial in self.trials if self._is_lost(trial)]
         first = dead[0].user_attrs["draw"] if dead else None
-        found = []
-        for trial in dead:
-            if trial.user_attrs["draw"] != first:
-                continue
-            claim = Claim(trial.number, dict(trial.params))
-            losses = trial.user_attrs["losses"] + 1
-            identifier = self._trial_id(claim)
-            again = losses < MOST_LOSSES
-            reason = "lost" if again else f"{losses} workers died of it"
-            self._storage.set_trial_user_attr(identifier, "facts", {"reason": reason})
-            self._storage.set_trial_state_values(identifier, TrialState.FAIL)
-            if again:
-                facts = {"draw": first, "losses": losses, "retry_of": trial.number}
-                found.append(self._begin(claim.point, facts))
-        return found
+        together = [trial for trial in dead if trial.user_attrs["draw"] == first]
+        again = [claim for trial in together for claim in self._begin_again(trial)]
+        if not again:
+            return []
+        drawn = [trial for trial in self.trials if trial.user_attrs["draw"] == first]
+        origin = next(trial for trial in drawn if "retry_of" not in trial.user_attrs)
+        facts = {"draw": first, "losses": 0, "retry_of": None}
+        rest = self._unbegun(origin.params, self._counted)
+        return again + [self._begin(point, facts) for point in rest]
+
+    def _begin_again(self, trial: FrozenTrial) -> list[Claim]:
+        """Fail a lost trial; begin it anew unless too many workers have died of it."""
+        losses = trial.user_attrs["losses"] + 1
+        again = losses < MOST_LOSSES
+        reason = "lost" if again else f"{losses} workers died of it"
+        claim = Claim(trial.number, dict(trial.params))
+        identifier = self._trial_id(claim)
+        self._storage.set_trial_user_attr(identifier, "facts", {"reason": reason})
+        self._storage.set_trial_state_values(identifier, TrialState.FAIL)
+        facts = {"draw": trial.user_attrs["draw"], "losses": losses, "retry_of": trial.number}
+        return [self._begin(claim.point, facts)] if again else []
 
     def _is_lost(self, trial: FrozenTrial) -> bool:
         running = trial.state == TrialState.RUNNING
         return running and not self._leases.holds(trial.user_attrs["worker"])
 
-    def _next_point(self, draw: int, known: set[str]) -> Point | None:
-        """A point that nobody has begun; None where none is left, or none is found."""
-        if self.search.sampler == "grid":
-            left = [point for point in self.space.points() if key(point) not in known]
-            rng = np.random.default_rng([self.search.seed, len(known)])
-            return left[int(rng.integers(len(left)))] if left else None
-        for attempt in range(REDRAWS):
-            point = self._draw(draw, attempt)
-            if key(point) not in known:
-                return point
-        return None
-
-    def _draw(self, draw: int, attempt: int) -> Point:
-        seed = np.random.SeedSequence([self.search.seed, draw, attempt]).generate_state(1)[0]
-        sampler: BaseSampler = RandomSampler(seed=int(seed))
-        # A draw that was known already is followed by random ones: TPE would cling to it.
-        if self.search.sampler == "tpe" and attempt < REDRAWS // 2:
-            startup = self.search.random_trials
-            sampler = TPESampler(seed=int(seed), n_startup_trials=startup, multivariate=False)
-        blank = create_trial(state=TrialState.RUNNING)
-        # Opened anew: a study keeps the trials it was first asked for.
-        study = optuna.load_study(study_name=_NAME, storage=self._storage)
-
-        def one(name: str, distribution: Any) -> Any:
-            return sampler.sample_independent(study, blank, name, distribution)
-
-        return self.space.draw(one)
-
     def _claim_family(self, point: Point, draw: int, counted: Sequence[FrozenTrial]) -> list[Claim]:
-        known = {key(trial.params) for trial in counted}
-        family = [p for p in self.space.family(point, self.axes) if key(p) not in known]
-        if self.search.trials is not None:
-            family = family[: self.search.trials - len(counted)]
+        family = self._unbegun(point, counted)
         # One draw; its relatives have no number of their own, so that they shift none.
         facts: list[dict[str, Any]] = [{"draw": draw, "losses": 0}]
         facts += [facts[0] | {"retry_of": None}] * (len(family) - 1)
         return [self._begin(each, more) for each, more in zip(family, facts, strict=True)]
+
+    def _unbegun(self, point: Point, counted: Sequence[FrozenTrial]) -> list[Point]:
+        """What one pass serves with a point and nobody has begun, as far as the budget goes."""
+        known = {key(trial.params) for trial in counted}
+        family = [p for p in self.space.family(point, self.axes) if key(p) not in known]
+        if self.search.trials is not None:
+            family = family[: max(self.search.trials - len(counted), 0)]
+        return family
 
     def _begin(self, point: Point, facts: Mapping[str, Any]) -> Claim:
         blank = create_trial(
@@ -277,13 +258,3 @@ def counts(trial: FrozenTrial) -> bool:
     """Whether a trial is one of the budget: all but those taken up again."""
     facts = trial.user_attrs.get("facts", {})
     return not (trial.state == TrialState.FAIL and facts.get("reason") == "lost")
-
-
-def mend_journal(path: Path) -> None:
-    """Cut off a last line that a killed process left half-written; under the study's lock."""
-    if not path.is_file():
-        return
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as stream:
-            stream.truncate(content.rfind(b"\n") + 1)

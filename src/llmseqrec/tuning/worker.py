@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,17 +120,33 @@ def search_run(
 
 
 def _do(study: SharedStudy, objective: Objective, claims: Sequence[Claim], together: bool) -> None:
-    """Try what was taken; values that do not go together fail their trial."""
-    try:
-        if together:
-            _try_together(study, objective, claims)
-        else:
-            for claim in claims:
-                _try_one(study, objective, claim)
-    except InputError as error:
-        log.warning("%s", error)
+    """Try what was taken; values that do not go together fail their own trial alone."""
+    if not together:
         for claim in claims:
-            study.fail(claim, str(error))
+            with _failing(study, [claim]):
+                _try_one(study, objective, claim)
+        return
+    sound = []
+    for claim in claims:
+        with _failing(study, [claim]):
+            objective.run_of(claim.point)
+            sound.append(claim)
+    if sound:
+        with _failing(study, sound):
+            _try_together(study, objective, sound)
+
+
+@contextmanager
+def _failing(study: SharedStudy, claims: Sequence[Claim]) -> Iterator[None]:
+    """End trials as failed that cannot be done: a ValueError is what numerics answer with."""
+    started = time.perf_counter()
+    try:
+        yield
+    except (InputError, ValueError) as error:
+        log.warning("%s", error, exc_info=not isinstance(error, InputError))
+        seconds = (time.perf_counter() - started) / len(claims)
+        for claim in claims:
+            study.fail(claim, str(error), seconds)
 
 
 def _try_one(study: SharedStudy, objective: Objective, claim: Claim) -> None:
