@@ -10,7 +10,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.llm.beam_search import BeamOptions
 from llmseqrec.llm.decoding import catalogue_trie, rank_items
 from llmseqrec.llm.language_model import LanguageModel
-from llmseqrec.llm.name_loss import NameLoss, spelling_loss, with_choices
+from llmseqrec.llm.name_loss import TOKEN_STEP, NameLoss, spelling_loss, with_choices
 from llmseqrec.llm.pairs import EncodedPairs, Pair
 from llmseqrec.llm.small_model import make_small_model
 from llmseqrec.llm.tokenizer import train_tokenizer
@@ -141,9 +141,9 @@ def test_spelling_is_learned_beside_names_where_it_counts():
 
 def test_the_loss_of_spelling_is_that_among_the_tokens_of_the_batch():
     generator = torch.manual_seed(0)
-    states, table = (torch.randn(*shape, generator=generator) for shape in ((2, 4, 8), (9, 8)))
+    states, table = (torch.randn(*shape, generator=generator) for shape in ((2, 4, 8), (300, 8)))
     ids = torch.tensor([[3, 5, 0, 0], [7, 3, 3, 0]])  # 0 ends and fills up
-    tokens = [0, 3, 5]  # those that are next somewhere
+    tokens = list(range(TOKEN_STEP))  # those that are next somewhere, and as many others
     expected = [
         torch.logsumexp(states[row, place] @ table[tokens].T, 0) - states[row, place] @ table[token]
         for row, place, token in [(0, 0, 5), (0, 1, 0), (1, 0, 3), (1, 1, 3), (1, 2, 0)]

@@ -25,6 +25,7 @@ from llmseqrec.nn.fused import linear_cross_entropy
 from llmseqrec.sessions import LongArray
 
 NO_CHOICE = -1
+TOKEN_STEP = 256  # oneDNN keeps megabytes for every shape of a product
 
 
 def with_choices(
@@ -127,20 +128,34 @@ class NameLoss:
         return torch.from_numpy(self.trie.tokens[nodes]).to(self.table.device)
 
 
-def spelling_loss(states: Tensor, ids: Tensor, end: int, table: Tensor) -> Tensor:
+def spelling_loss(
+    states: Tensor,
+    ids: Tensor,
+    end: int,
+    table: Tensor,
+    product_dtype: torch.dtype | None = None,
+) -> Tensor:
     """Mean cross-entropy of every next token, among the tokens of the batch.
+
+    The lowest other tokens fill these up to a multiple of `TOKEN_STEP`.
 
     Args:
         states: (batch, length, dim).
         ids: (batch, length), filled up with the end token.
         end: the end token, the last that counts.
         table: (vocabulary, dim) weights of the last layer.
+        product_dtype: of `linear_cross_entropy`.
     """
     places = torch.nonzero(ids[:, :-1] != end)  # (n, 2)
     flat = places[:, 0] * ids.shape[1] + places[:, 1]
-    tokens, targets = torch.unique(ids.flatten()[flat + 1], return_inverse=True)
-    scores = _rows(states.flatten(0, 1), flat) @ _rows(table, tokens).T  # (n, tokens)
-    return functional.cross_entropy(scores.float(), targets)
+    wanted = ids.flatten()[flat + 1]
+    there = torch.zeros(len(table), dtype=torch.bool, device=ids.device).index_fill_(0, wanted, 1)
+    count = int(there.sum())
+    others = torch.nonzero(~there)[: -count % TOKEN_STEP, 0]
+    tokens = torch.nonzero(there.index_fill_(0, others, 1))[:, 0]
+    picked = _rows(states.flatten(0, 1), flat).float()
+    targets = torch.searchsorted(tokens, wanted)
+    return linear_cross_entropy(picked, _rows(table, tokens), targets, product_dtype=product_dtype)
 
 
 def _rows(table: Tensor, index: Tensor) -> Tensor:

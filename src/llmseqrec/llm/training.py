@@ -181,9 +181,9 @@ class Training:
         """What is learned beside names."""
         if self.name_loss is None or not self.options.spelling:
             return states.new_zeros(())
-        with self._cast():
-            loss = spelling_loss(states, batch.ids, self.model.tokenizer.end, self.name_loss.table)
-        return self.options.spelling * loss
+        end, table = self.model.tokenizer.end, self.name_loss.table
+        dtype = torch.bfloat16 if self.autocast else None
+        return self.options.spelling * spelling_loss(states, batch.ids, end, table, dtype)
 
     def _cast(self) -> torch.autocast:
         return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast)
