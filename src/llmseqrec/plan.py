@@ -14,6 +14,7 @@ from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import Combinations, with_components
 from llmseqrec.plan_comparisons import pairs_of
+from llmseqrec.plan_figures import FigurePlan
 from llmseqrec.plan_search import SearchPlan, vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.provenance import code_fingerprint
@@ -342,7 +343,6 @@ class Plan:
         names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
         names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"statements.{d}.{s}.json" for d, s in compared]
-        names += [f"popularity.{d}.{s}.csv" for d, s in pairs]
         return (
             [f"results/tables/{name}" for name in names]
             + self.similarities.tables
@@ -351,13 +351,7 @@ class Plan:
 
     def figure_files(self) -> list[str]:
         """Every file of every figure."""
-        stems = [
-            f"results/figures/{name}.{dataset}.{split}"
-            for dataset, split in self.done_experiments()
-            for name in ("accuracy", "popularity")
-        ]
-        files = [f"{stem}.{kind}" for stem in stems for kind in ("pdf", "png")]
-        return files + self.searches.figures
+        return FigurePlan(self).files + self.searches.figures
 
     # Parameters of jobs
 

@@ -15,8 +15,6 @@ from llmseqrec.contracts import COMPARISON, read_json
 from llmseqrec.evaluation.bootstrap import difference_intervals, mean_intervals
 from llmseqrec.evaluation.significance import holm, paired_p_values
 from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, TieShuffles, read_published
-from llmseqrec.reporting.popularity import hit_rates
-from llmseqrec.sessions import Prompts, Sessions
 
 BOOTSTRAP_SEED = 20240205
 
@@ -180,33 +178,6 @@ def gather(
         if "reason" in run
     ]
     return done, missing, table
-
-
-def popularity_table(
-    runs: Mapping[str, Mapping[str, Any]], prompts: Path, train: Path, cutoff: int
-) -> pd.DataFrame:
-    """Hit rate by training count of the prompt's last item (study, Figure 9).
-
-    Args:
-        runs: as `gather` takes them.
-        prompts: folder of the test prompts.
-        train: folder of the training sessions.
-        cutoff: k of the hit rate.
-    """
-    counts = last_item_counts(Prompts.load(prompts).sessions, Sessions.load(train))
-    hits = {
-        run["display"]: session_means(run["folders"])[f"hr@{cutoff}"].reindex(counts.index)
-        for run in runs.values()
-        if "folders" in run
-    }
-    return hit_rates(hits, counts)
-
-
-def last_item_counts(prompts: Sessions, train: Sessions) -> pd.Series[int]:
-    """How often the last item of each prompt occurs in training, by session id."""
-    last = prompts.last_items
-    counts = np.bincount(train.items, minlength=int(last.max()) + 1)
-    return pd.Series(counts[last], index=prompts.session_ids)
 
 
 def _ties(path: Path | None) -> TieShuffles | None:

@@ -7,13 +7,10 @@ import pandas as pd
 import pytest
 
 from llmseqrec.contracts import COMPARISON, read_table, write_json, write_table
-from llmseqrec.sessions import Prompts, Sessions
 from llmseqrec.summary import (
     compare_runs,
     gather,
     label_of,
-    last_item_counts,
-    popularity_table,
     run_result,
     session_means,
 )
@@ -136,27 +133,3 @@ def test_label_tells_what_was_measured_on(tmp_path: Path) -> None:
     assert "synthetic data" in str(label)
     assert "9 test sessions" in str(label)
     assert "no data" in str(label_of(dataset, "temporal", None, [1, 2]))
-
-
-def test_popularity_is_that_of_the_last_prompt_item_in_training() -> None:
-    train = Sessions(np.array([0, 4]), np.array([0, 1, 1, 2], dtype=np.int32), np.array([0]))
-    prompts = Sessions(np.array([0, 2, 3]), np.array([0, 1, 5], dtype=np.int32), np.array([8, 9]))
-    counts = last_item_counts(prompts, train)
-    assert counts.to_dict() == {8: 2, 9: 0}
-
-
-def test_popularity_table_pairs_hits_with_sessions(tmp_path: Path, seeds: list[str]) -> None:
-    items = np.array([0] * 30 + [1] * 30, dtype=np.int32)
-    ids = np.arange(N, dtype=np.int32)
-    Prompts(Sessions(np.arange(N + 1), items, ids), items).save(tmp_path / "test")
-    Sessions(np.array([0, 9]), np.array([0] * 8 + [1], dtype=np.int32), ids[:1]).save(
-        tmp_path / "train"
-    )
-    hits = (items == 0).astype(float)
-    runs = {
-        "a": {"display": "A", "folders": [write_run(tmp_path / "a", hits)]},
-        "b": {"display": "B", "reason": "not here"},
-    }
-    table = popularity_table(runs, tmp_path / "test", tmp_path / "train", 20)
-    assert set(table["model"]) == {"A"}
-    assert table.sort_values("lowest")["hit_rate"].tolist() == [0.0, 1.0]

@@ -49,11 +49,13 @@ def test_every_table_and_figure_is_labelled_synthetic(finished: Path) -> None:
     assert "synthetic" in (finished / "results" / "tables" / "datasets.md").read_text()
 
 
-def test_figures_are_written_as_pdf_and_png(finished: Path) -> None:
-    for name in ("accuracy", "popularity"):
+def test_figures_are_written_as_pdf_and_png_beside_their_data(finished: Path) -> None:
+    names = ("accuracy", "popularity", "lengths", "distributions", "tradeoff")
+    for name in (*names, "training", "affinity"):
         stem = finished / "results" / "figures" / f"{name}.sample.temporal"
         assert stem.with_name(f"{stem.name}.png").read_bytes().startswith(b"\x89PNG")
         assert stem.with_name(f"{stem.name}.pdf").read_bytes().startswith(b"%PDF")
+        assert len(pd.read_csv(stem.with_name(f"{stem.name}.csv")))
 
 
 def test_costs_of_every_row_were_measured(finished: Path, board: pd.DataFrame) -> None:

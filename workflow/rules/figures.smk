@@ -1,3 +1,8 @@
+from llmseqrec.plan_figures import BESIDE_PNG, FigurePlan
+
+FIGURES = FigurePlan(PLAN)
+
+
 rule slice_metrics:
     input:
         rows=PLAN.metric_files,
@@ -38,59 +43,65 @@ rule slice_metrics:
         "../scripts/slice_metrics.py"
 
 
-rule plot_accuracy:
+# One job draws them all: each alone would spend as long on importing as on drawing.
+rule plot_experiment:
     input:
         table="results/tables/leaderboard.{dataset}.{split}.csv",
+        rows=PLAN.metric_files,
+        prompts="results/{dataset}/{split}/full/test",
+        train="results/{dataset}/{split}/full/train",
         statistics="results/{dataset}/{split}/statistics.json",
     output:
-        pdf="results/figures/accuracy.{dataset}.{split}.pdf",
-        png=report(
+        accuracy=report(
             "results/figures/accuracy.{dataset}.{split}.png",
             caption="../report/accuracy.rst",
             category="{dataset}",
             subcategory="{split}",
             labels={"result": "accuracy by model"},
         ),
-    log:
-        "logs/plot_accuracy/{dataset}.{split}.log",
-    benchmark:
-        "logs/benchmark/plot_accuracy/{dataset}.{split}.tsv"
-    conda:
-        "../../envs/core.yaml"
-    envmodules:
-        "llmseqrec/core",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        dataset=PLAN.label_params,
-        seeds=CONFIG.seeds,
-        code=code("plot_accuracy"),
-    script:
-        "../scripts/plot_accuracy.py"
-
-
-rule plot_popularity:
-    input:
-        rows=PLAN.metric_files,
-        prompts="results/{dataset}/{split}/full/test",
-        train="results/{dataset}/{split}/full/train",
-        statistics="results/{dataset}/{split}/statistics.json",
-    output:
-        pdf="results/figures/popularity.{dataset}.{split}.pdf",
-        png=report(
+        popularity=report(
             "results/figures/popularity.{dataset}.{split}.png",
             caption="../report/popularity.rst",
             category="{dataset}",
             subcategory="{split}",
             labels={"result": "hit rate by popularity of the last item"},
         ),
-        csv="results/tables/popularity.{dataset}.{split}.csv",
+        lengths="results/figures/lengths.{dataset}.{split}.png",
+        distributions="results/figures/distributions.{dataset}.{split}.png",
+        tradeoff="results/figures/tradeoff.{dataset}.{split}.png",
+        others=BESIDE_PNG,
     log:
-        "logs/plot_popularity/{dataset}.{split}.log",
+        "logs/plot_experiment/{dataset}.{split}.log",
     benchmark:
-        "logs/benchmark/plot_popularity/{dataset}.{split}.tsv"
+        "logs/benchmark/plot_experiment/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        folders=lambda w: FIGURES.done_folders(w.dataset, w.split),
+        cutoff=max(CONFIG.cutoffs),
+        seeds=CONFIG.seeds,
+        code=code("plot_experiment"),
+    script:
+        "../scripts/plot_experiment.py"
+
+
+rule plot_training:
+    input:
+        histories=FIGURES.history_files,
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/training.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_training/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_training/{dataset}.{split}.tsv"
     conda:
         "../../envs/core.yaml"
     envmodules:
@@ -101,12 +112,40 @@ rule plot_popularity:
         runtime=10,
     params:
         dataset=PLAN.label_params,
-        runs=PLAN.leaderboard_runs,
-        cutoff=max(CONFIG.cutoffs),
+        folders=lambda w: FIGURES.trained_folders(w.dataset, w.split),
         seeds=CONFIG.seeds,
-        code=code("plot_popularity"),
+        code=code("plot_training"),
     script:
-        "../scripts/plot_popularity.py"
+        "../scripts/plot_training.py"
+
+
+rule plot_affinity:
+    input:
+        vectors=lambda w: FIGURES.vectors(w.dataset, w.split).values(),
+        prompts="results/{dataset}/{split}/full/test",
+        train="results/{dataset}/{split}/full/train",
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/affinity.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_affinity/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_affinity/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        dataset=PLAN.label_params,
+        vectors=lambda w: FIGURES.vectors(w.dataset, w.split),
+        seeds=CONFIG.seeds,
+        code=code("plot_affinity"),
+    script:
+        "../scripts/plot_affinity.py"
 
 
 rule figures:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
-from llmseqrec.contracts import atomic_path
+from llmseqrec.contracts import atomic_path, write_text
 
 # Okabe and Ito (2008), ordered so that neighbours also differ in lightness.
 COLOURS = (
@@ -72,3 +73,9 @@ def save_figure(figure: Figure, stem: Path | str) -> list[Path]:
             figure.savefig(temporary, metadata=metadata)
         paths.append(path)
     return paths
+
+
+def save_drawing(figure: Figure, data: pd.DataFrame, stem: Path | str) -> None:
+    """Write `{stem}.pdf`, `{stem}.png` and `{stem}.csv`, which holds what is drawn, unrounded."""
+    save_figure(figure, stem)
+    write_text(data.to_csv(index=False), f"{stem}.csv")

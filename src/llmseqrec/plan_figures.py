@@ -1,0 +1,75 @@
+"""The part of the plan about figures: which an experiment has, and from what. Light to import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmseqrec.registry import MODELS
+
+if TYPE_CHECKING:
+    from llmseqrec.plan import Plan
+
+KINDS = ("pdf", "png", "csv")
+# What every experiment has of which a run could be done.
+ALWAYS = ("accuracy", "popularity", "lengths", "distributions", "tradeoff")
+# Their other files, as a pattern of outputs.
+BESIDE_PNG = [
+    f"results/figures/{name}.{{dataset}}.{{split}}.{kind}"
+    for name in ALWAYS
+    for kind in ("pdf", "csv")
+]
+
+
+class FigurePlan:
+    """The figures of a configuration.
+
+    Args:
+        plan: of the configuration.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @property
+    def files(self) -> list[str]:
+        """Every file of every figure of an experiment: pdf, png, and csv of what is drawn."""
+        return [
+            f"results/figures/{name}.{dataset}.{split}.{kind}"
+            for dataset, split in self.plan.done_experiments()
+            for name in self.names(dataset, split)
+            for kind in KINDS
+        ]
+
+    def names(self, dataset: str, split: str) -> list[str]:
+        """Figures of an experiment: those whose inputs exist."""
+        found = list(ALWAYS)
+        found += ["training"] if self.trained_folders(dataset, split) else []
+        found += ["affinity"] if self.vectors(dataset, split) else []
+        return found
+
+    def done_folders(self, dataset: str, split: str) -> dict[str, list[str]]:
+        """Seed folders of the runs of an experiment that can be done, by display name."""
+        return self._folders(dataset, split, self.plan.runs_of(dataset, split))
+
+    def trained_folders(self, dataset: str, split: str) -> dict[str, list[str]]:
+        """The same of those that are trained in epochs."""
+        config = self.plan.config
+        runs = self.plan.runs_of(dataset, split)
+        return self._folders(
+            dataset, split, [r for r in runs if MODELS[config.runs[r].model].neural]
+        )
+
+    def history_files(self, wildcards: Any) -> list[str]:
+        """Their training histories."""
+        folders = self.trained_folders(wildcards.dataset, wildcards.split)
+        return [f"{folder}/history.parquet" for seeds in folders.values() for folder in seeds]
+
+    def vectors(self, dataset: str, split: str) -> dict[str, str]:
+        """Unreduced item vectors of every embedding that a run of an experiment uses."""
+        runs = self.plan.runs_of(dataset, split)
+        used = dict.fromkeys(self.plan.config.runs[run].embedding for run in runs)
+        return {name: f"results/{dataset}/embeddings/{name}.npy" for name in used if name}
+
+    def _folders(self, dataset: str, split: str, runs: list[str]) -> dict[str, list[str]]:
+        shown = self.plan.config.runs
+        return {shown[run].display: self.plan.seed_folders(dataset, split, run) for run in runs}

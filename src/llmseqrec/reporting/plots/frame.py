@@ -1,0 +1,55 @@
+"""What figures share: their head, one that has nothing to show, and how models are told apart."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from llmseqrec.reporting.leaderboard import Label
+from llmseqrec.reporting.style import COLOURS, LINES, MARKERS, NAME_WIDTH, RC, new_figure
+
+NAMED = len(MARKERS)  # models that lines tell apart; the others are drawn in grey
+
+
+def head(figure: Figure, label: Label) -> None:
+    """Title and, below it in small print, what was measured; the title keeps room for both."""
+    figure.suptitle(f"{label.title}\n", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    top = 1 - 0.27 / figure.get_figheight()
+    figure.text(0.01, top, label.details, va="top", fontsize=8, color="#555555")
+
+
+def empty_figure(
+    label: Label, text: str = "No model could run; the leaderboard tells why."
+) -> Figure:
+    """Says that there is nothing to show: a workflow in which nothing could run still ends well."""
+    with mpl.rc_context(RC):
+        figure = new_figure(8.6, 1.6)
+        figure.text(0.01, 0.3, text)
+        head(figure, label)
+    return figure
+
+
+def line_look(place: int) -> dict[str, Any]:
+    """Colour, line and marker of the model at a place; they begin anew after NAMED."""
+    place %= NAMED
+    return {"color": COLOURS[place], "linestyle": LINES[place], "marker": MARKERS[place]}
+
+
+def point_look(place: int) -> dict[str, Any]:
+    """Marker of a point, for twice as many models as lines: the second half is hollow."""
+    look = line_look(place) | {"linestyle": "none"}
+    return look if place % (2 * NAMED) < NAMED else look | {"markerfacecolor": "none"}
+
+
+def wrapped(name: object) -> str:
+    """A model's name on lines that a legend has room for."""
+    return fill(str(name), NAME_WIDTH)
+
+
+def legend_beside(axes: Axes, **options: Any) -> None:
+    """A legend to the right of the axes, so that it covers no data."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), handlelength=3.4, **options)
