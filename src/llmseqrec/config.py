@@ -270,6 +270,18 @@ class Config(Strict):
         """The experiments on the datasets that `only` names."""
         return [e for e in self.experiments if not self.only or e.dataset in self.only]
 
+    def components_of(self, run: str) -> list[str]:
+        """What a run combines; of a tuned one, all that its search may choose."""
+        search = self.runs[run].search
+        if search is None:
+            return self.runs[run].components
+        asked = self.searches[search]
+        return asked.components(self.runs[asked.run].components)
+
+    def sources_of(self, run: str) -> list[str]:
+        """Runs that a run cannot do without."""
+        return list(dict.fromkeys([*self.runs[run].sources, *self.components_of(run)]))
+
     def language_model_of(self, run: str) -> LanguageModelSettings:
         """The language model that a prompted run asks."""
         return self.language_models[self.runs[run].language_model or ""]
@@ -337,6 +349,12 @@ class Config(Strict):
         defined(search.split, self.datasets[search.dataset].splits, f"{where}.split")
         if self.runs[search.run].params_from == "tuned":
             raise ValueError(f"{where}.run: {search.run} is itself the result of a search")
+        for name in search.components(self.runs[search.run].components):
+            defined(name, self.runs, f"{where}.ranges.components")
+            if self.runs[name].search or MODELS[self.runs[name].model].recommender is None:
+                raise ValueError(
+                    f"{where}.ranges.components: {name} is the result of a search, or has no scores"
+                )
 
     def _check_tuned(self, name: str) -> None:
         """Refuse a run that takes the result of a search of another model or experiment."""

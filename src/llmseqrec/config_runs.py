@@ -168,7 +168,7 @@ class Run(Strict):
         if (self.params_from == "tuned") != (self.search is not None):
             raise ValueError("params_from: tuned and search go together")
         if self.search is not None:
-            if self.parameters or self.embedding or self.reduction:
+            if self.parameters or self.embedding or self.reduction or self.components:
                 raise ValueError("a tuned run takes parameters and item vectors from its search")
             return self
         if self.embedding is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
@@ -12,6 +12,10 @@ from llmseqrec.config_base import Name, Strict
 Value = bool | int | float | str | None
 # Axes of a space that are no parameters of a model but names of the configuration.
 NAMED_AXES = ("embedding", "reduction")
+# Of combined runs: what takes a component's place, by its name behind this prefix; and one of the
+# options that the run's parameters list, as JSON.
+COMPONENT_AXIS = "components."
+OPTION_AXIS = "option"
 
 
 class Range(Strict):
@@ -86,8 +90,8 @@ class Search(Strict):
     ranges: dict[str, Range | None] = Field(
         default_factory=dict,
         description="Ranges that replace or join those of the space; null takes one out. Besides "
-        "parameters, such as `item_vectors.mode`, there are `embedding` and `reduction`: "
-        "choices of names.",
+        "parameters, such as `item_vectors.mode`, there are `embedding`, `reduction` and, of a "
+        "combined run, `components.{component}` for what takes its place: choices of names.",
     )
     variants: dict[Name, dict[str, Value]] = Field(
         {"all": {}},
@@ -127,8 +131,9 @@ class Search(Strict):
     @field_validator("ranges")
     @classmethod
     def _known_conditions(cls, value: dict[str, Range | None]) -> dict[str, Range | None]:
-        for key in NAMED_AXES:
-            found = value.get(key)
+        named = [key for key in value if key in NAMED_AXES or key.startswith(COMPONENT_AXIS)]
+        for key in named:
+            found = value[key]
             if found is not None and found.choices is None:
                 raise ValueError(f"{key}: takes choices, which are names")
         return value
@@ -138,6 +143,18 @@ class Search(Strict):
         if self.trials is None and self.sampler != "grid":
             raise ValueError(f"trials: null is for sampler grid; {self.sampler} draws for ever")
         return self
+
+    def components(self, own: Sequence[str]) -> list[str]:
+        """Runs that a combined run can be made of: its own, and those that may take a place."""
+        places = [found.choices or [] for found in self._on_components(self.ranges) if found]
+        places += [
+            [value] for fixed in self.variants.values() for value in self._on_components(fixed)
+        ]
+        return list(dict.fromkeys([*own, *(str(name) for place in places for name in place)]))
+
+    @staticmethod
+    def _on_components(values: Mapping[str, Any]) -> list[Any]:
+        return [value for name, value in values.items() if name.startswith(COMPONENT_AXIS)]
 
     @property
     def result(self) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import Combinations, with_components
 from llmseqrec.plan_comparisons import pairs_of
 from llmseqrec.plan_figures import FigurePlan
-from llmseqrec.plan_search import SearchPlan, vector_files
+from llmseqrec.plan_search import SearchPlan
+from llmseqrec.plan_search_vectors import vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
@@ -70,9 +71,10 @@ class Plan:
             pair: resolve_run(config, *pair, self.published)
             for pair in with_components(config, pairs)
         }
+        self.searches = SearchPlan(config, base)
+        self.resolved |= self.searches.components
         self.combinations = Combinations(config, self.resolved)
         self.similarities = SimilarityPlan(config)
-        self.searches = SearchPlan(config, base)
         self.not_run = self._unmet_needs()
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
@@ -82,8 +84,8 @@ class Plan:
             for run in e.runs:
                 reason = missing or run_need(self.config, self.resolved, (e.dataset, e.split, run))
                 search = self.config.runs[run].search
-                if reason is None and search and not self.searches.candidates(search):
-                    reason = f"search {search} has no item vectors that can be had here"
+                if reason is None and search:
+                    reason = self.searches.need(search)
                 if reason:
                     reasons[e.dataset, e.split, run] = reason
         if reasons and self.config.strict:
@@ -476,5 +478,5 @@ class Plan:
 
     def search_code(self, wildcards: Any) -> str:
         """Fingerprint of the script that searches and of the recommender."""
-        model = self.searches.model_of(wildcards.search)
-        return self.code("tune_model", MODELS[model].recommender or "")
+        models = self.searches.models_of(wildcards.search)
+        return self.code("tune_model", *(MODELS[model].recommender or "" for model in models))

@@ -19,7 +19,7 @@ def with_components(config: Config, pairs: Iterable[tuple[str, str]]) -> Pairs:
     """(dataset, run) of the given pairs and of all that they combine, each once."""
     found: Pairs = {}
     for dataset, run in pairs:
-        sources = [(dataset, name) for name in config.runs[run].sources]
+        sources = [(dataset, name) for name in config.sources_of(run)]
         found |= {(dataset, run): None} | with_components(config, sources)
     return found
 
@@ -65,7 +65,7 @@ class Combinations:
     def run_inputs(self, wildcards: Any, part: str) -> dict[str, Any]:
         """Fitted components of a combined run and, where there are options, the choice."""
         dataset, split, run = wildcards.dataset, wildcards.split, wildcards.run
-        if not self.config.runs[run].components:
+        if not self.config.components_of(run):
             return {}
         seed = int(getattr(wildcards, "seed", self.config.seeds[0]))
         folder = f"results/{dataset}/{split}"
@@ -109,7 +109,7 @@ class Combinations:
         A component that uses no chance is there with the first seed alone.
         """
         models = []
-        for name in self.config.runs[run].components:
+        for name in self.config.components_of(run):
             own = seed if self.resolved[dataset, name].stochastic else self.config.seeds[0]
             models.append(f"{folder}/{name}/seed{own}/model/model.safetensors")
         return models

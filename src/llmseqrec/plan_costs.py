@@ -61,7 +61,7 @@ class CostPlan:
         configured = self.plan.config.runs[run]
         jobs = self._vectors(where, run)
         jobs += [f"{rule}/{stem}" for rule in FITTING for stem in self._stems(where, run)]
-        for source in configured.sources:
+        for source in self.plan.config.sources_of(run):
             jobs += self._fitted(where, source)
             if configured.prompted:  # prompts may hold another run's lists
                 jobs += [f"recommend/{stem}.train" for stem in self._stems(where, source)]
@@ -89,7 +89,7 @@ class CostPlan:
         stem = f"{asked.dataset}.{asked.split}.{search}"
         workers = [
             f"tune_model/{stem}.{variant}.worker{number}"
-            for variant in asked.variants
+            for variant in self.plan.searches.variants(search)
             for number in range(1, asked.workers + 1)
         ]
         return [*workers, f"merge_study/{stem}"]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
+import orjson
 
 from llmseqrec.config import Config, Range, Search, Temporal
-from llmseqrec.config_base import first_problem
-from llmseqrec.config_search import NAMED_AXES, Value, in_order
+from llmseqrec.config_search import NAMED_AXES, OPTION_AXIS
 from llmseqrec.errors import InputError
-from llmseqrec.registry import MODELS, parameters_class
-from llmseqrec.resolve import ResolvedRun, embedding_need, read_published, resolve_run
+from llmseqrec.plan_combinations import with_components
+from llmseqrec.plan_search_checks import check_reduction, check_search
+from llmseqrec.plan_search_vectors import candidates_of, that_have, unmet_embeddings, vector_files
+from llmseqrec.registry import MODELS
+from llmseqrec.resolve import (
+    ResolvedRun,
+    read_published,
+    resolve_run,
+    run_need,
+)
+from llmseqrec.search_spaces import Ranges, read_spaces
 
 KINDS = ("csv", "md", "tex", "html")
 FIGURES = ("history", "importance", "values")
-Ranges = dict[str, Range]
 
 
 class SearchPlan:
@@ -28,6 +33,9 @@ class SearchPlan:
     Args:
         config: the configuration.
         base: the folder of the Snakefile, which holds config/spaces.yaml.
+
+    Attributes:
+        components: (dataset, run) to its resolved configuration, of all that searched runs combine.
 
     Raises:
         InputError: a search has no folds, or a range that its model does not know.
@@ -40,13 +48,19 @@ class SearchPlan:
         self.asked = {n: s for n, s in named if not config.only or s.dataset in config.only}
         spaces = read_spaces(base / "config" / "spaces.yaml") if self.asked else {}
         self.ranges = {name: self._ranges(name, spaces) for name in self.asked}
-        for name in self.asked:
-            self._check(name)
+        for name, search in self.asked.items():
+            check_search(config, f"searches.{name}", search, self.ranges[name])
+            check_reduction(config, f"searches.{name}", search, self._run_of(name))
+        asked = [(s.dataset, each) for s in self.asked.values() for each in self._components(s)]
+        self.components: dict[tuple[str, str], ResolvedRun] = {
+            pair: resolve_run(config, *pair, self.published)
+            for pair in with_components(config, asked)
+        }
 
     @property
     def done(self) -> list[str]:
-        """Searches that can be done here: their item vectors can be had."""
-        return [name for name in self.asked if self.candidates(name)]
+        """Searches that can be done here."""
+        return [name for name in self.asked if self.need(name) is None]
 
     @property
     def tables(self) -> list[str]:
@@ -63,6 +77,18 @@ class SearchPlan:
             for figure in FIGURES
             for kind in ("pdf", "png")
         ]
+
+    def need(self, name: str) -> str | None:
+        """Why a search cannot be done here, or None."""
+        search = self.asked[name]
+        for component in self._components(search):
+            where = (search.dataset, search.split, component)
+            reason = run_need(self.config, self.components, where)
+            if reason:
+                return f"component {component}: {reason}"
+        if not self.candidates(name):
+            return f"search {name} has no item vectors that can be had here"
+        return None
 
     def folder(self, name: str) -> str:
         """Where the results of a search lie."""
@@ -81,6 +107,11 @@ class SearchPlan:
             "fold_train": [f"{fold}/train" for fold in folds],
             "fold_prompts": [f"{fold}/valid" for fold in folds],
             "vectors": vector_files(candidates),
+            "fold_components": [
+                self._model(search, fold, component)
+                for fold in folds
+                for component in self._components(search)
+            ],
         }
 
     def worker_files(self, wildcards: Any) -> list[str]:
@@ -101,24 +132,18 @@ class SearchPlan:
         """Variants of a search whose item vectors can be had here."""
         candidates = self.candidates(name)
         named = self.asked[name].variants.items()
-        return [variant for variant, fixed in named if _that_have(fixed, candidates)]
+        return [variant for variant, fixed in named if that_have(fixed, candidates)]
 
     def left_out(self, wildcards: Any) -> dict[str, str]:
         """Embeddings that are asked for and cannot be had here, and why."""
         name = wildcards.search
-        search = self.asked[name]
-        found = {}
-        for embedding in self._choices(name, "embedding", self.config.runs[search.run].embedding):
-            if embedding is not None:
-                settings = self.config.embeddings[embedding]
-                found[embedding] = embedding_need(self.config, search.dataset, settings)
-        return {embedding: reason for embedding, reason in found.items() if reason}
+        return unmet_embeddings(self.config, self.asked[name], self.ranges[name])
 
     def task(self, name: str, variant: str) -> dict[str, Any]:
         """What the workers of a variant are told; choices are those that can be had here."""
         search = self.asked[name]
         fixed = search.variants[variant]
-        candidates = _that_have(fixed, self.candidates(name))
+        candidates = that_have(fixed, self.candidates(name))
         ranges = {key: r for key, r in self.ranges[name].items() if key not in fixed}
         for axis in ranges.keys() & NAMED_AXES:
             there = {each[axis] for each in candidates}
@@ -129,6 +154,10 @@ class SearchPlan:
             "ranges": {key: r.model_dump(mode="json") for key, r in ranges.items()},
             "fixed": dict(fixed),
             "candidates": candidates,
+            "components": {
+                each: self.components[search.dataset, each].model_dump(mode="json")
+                for each in self._components(search)
+            },
         }
 
     def tasks(self, wildcards: Any) -> dict[str, Any]:
@@ -140,9 +169,16 @@ class SearchPlan:
         """Name of the model that is searched."""
         return self.config.runs[self.asked[name].run].model
 
+    def models_of(self, name: str) -> list[str]:
+        """Names of the model that is searched and of all that it may combine."""
+        search = self.asked[name]
+        found = [self.components[search.dataset, each] for each in self._components(search)]
+        models = [run.model for component in found for run in component.family]
+        return list(dict.fromkeys([self.model_of(name), *models]))
+
     def gpu_of(self, wildcards: Any) -> int:
         """One GPU for a neural model unless the configuration keeps to the processor."""
-        neural = MODELS[self.model_of(wildcards.search)].neural
+        neural = any(MODELS[model].neural for model in self.models_of(wildcards.search))
         return int(neural and self.config.device in ("auto", "cuda"))
 
     def minutes_of(self, wildcards: Any) -> int:
@@ -189,136 +225,28 @@ class SearchPlan:
 
     def candidates(self, name: str) -> list[dict[str, Any]]:
         """Every (embedding, reduction) that can be chosen and had here; the run's own first."""
+        found = self.config, self.asked[name], self.ranges[name], self._run_of(name)
+        return candidates_of(*found)
+
+    def _run_of(self, name: str) -> ResolvedRun:
         search = self.asked[name]
-        own = self.config.runs[search.run]
-        axes = [self._choices(name, axis, getattr(own, axis)) for axis in NAMED_AXES]
-        resolved = resolve_run(self.config, search.dataset, search.run, self.published)
-        found = [
-            self._candidate(search.dataset, resolved, embedding, reduction)
-            for embedding, reduction in product(*axes)
-        ]
-        return [each for each in found if each is not None]
+        return resolve_run(self.config, search.dataset, search.run, self.published)
 
-    def _choices(self, name: str, axis: str, own: Value) -> list[Any]:
-        """Names of an axis that a variant fixes, a range has, or the run."""
-        found = self.ranges[name].get(axis)
-        listed = list(found.choices or []) if found else [own]
-        variants = self.asked[name].variants.values()
-        fixed = [variant[axis] for variant in variants if axis in variant]
-        named = dict.fromkeys([*fixed, *(listed if len(fixed) < len(variants) else [])])
-        return sorted(named, key=lambda value: value != own)  # stable: the run's own first
+    def _components(self, search: Search) -> list[str]:
+        return search.components(self.config.runs[search.run].components)
 
-    def _candidate(
-        self, dataset: str, run: ResolvedRun, embedding: str | None, reduction: str | None
-    ) -> dict[str, Any] | None:
-        made: dict[str, Any] = {"embedding": None, "reduction": None}
-        stem = ""
-        if embedding is not None:
-            settings = self.config.embeddings[embedding]
-            if embedding_need(self.config, dataset, settings):
-                return None
-            template = settings.template or self.config.datasets[dataset].template
-            made["embedding"] = settings.model_copy(update={"template": template})
-            made["reduction"] = self.config.reductions[reduction] if reduction else None
-            stem = f"results/{dataset}/embeddings/{embedding}"
-            stem = f"{stem}.{reduction}" if reduction else stem
-        return {
-            "embedding": embedding,
-            "reduction": reduction,
-            "run": run.model_copy(update=made).model_dump(mode="json"),
-            "vectors": f"{stem}.npy" if stem else "",
-            "fitted": f"{stem}.safetensors" if stem and reduction else "",
-        }
+    def _model(self, search: Search, fold: str, component: str) -> str:
+        """The model of a component that was fitted on a fold, with the first seed."""
+        return f"{fold}/{component}/seed{self.config.seeds[0]}/model/model.safetensors"
 
     def _ranges(self, name: str, spaces: Mapping[str, Ranges]) -> Ranges:
         search = self.asked[name]
         space = search.space or self.model_of(name)
-        if space not in spaces and (search.space or not search.ranges):
+        # What a combined run can choose between is told by its parameters.
+        options = [orjson.dumps(option).decode() for option in self._run_of(name).options]
+        own = {OPTION_AXIS: Range(choices=options)} if len(options) > 1 else {}
+        if space not in spaces and (search.space or not (search.ranges or own)):
             known = ", ".join(sorted(spaces))
             raise InputError(f"searches.{name}.space: no {space!r} in config/spaces.yaml: {known}")
-        joined = {**spaces.get(space, {}), **search.ranges}
+        joined = {**own, **spaces.get(space, {}), **search.ranges}
         return {key: found for key, found in joined.items() if found is not None}
-
-    def _check(self, name: str) -> None:
-        search, where, ranges = self.asked[name], f"searches.{name}", self.ranges[name]
-        split = self.config.datasets[search.dataset].splits[search.split]
-        if not isinstance(split, Temporal) or not split.folds:
-            raise InputError(f"{where}.split: {search.split} has no validation folds")
-        model = self.model_of(name)
-        if MODELS[model].recommender is None or MODELS[model].combined:
-            raise InputError(f"{where}.run: {search.run} chooses for itself or has nothing to fit")
-        fields = parameters_class(model).model_fields
-        given = [key for fixed in search.variants.values() for key in fixed]
-        for key in [*ranges, *given]:
-            if key not in NAMED_AXES and key.partition(".")[0] not in fields:
-                raise InputError(f"{where}.ranges.{key}: {model} has no such parameter")
-        for key, found in ranges.items():
-            for other in found.when:
-                if other not in {*ranges, *given}:
-                    raise InputError(f"{where}.ranges.{key}.when: {other} is not searched")
-            if search.sampler == "grid" and found.values is None:
-                raise InputError(f"{where}.ranges.{key}: sampler grid needs a step, or choices")
-        try:
-            in_order(ranges)
-        except ValueError as error:
-            raise InputError(f"{where}.ranges.{error}") from None
-        self._check_names(search, where, ranges)
-        self._check_reduction(search, where, ranges)
-
-    def _check_reduction(self, search: Search, where: str, ranges: Ranges) -> None:
-        """Refuse a run whose reduction comes with published settings: it has no name to choose."""
-        run = resolve_run(self.config, search.dataset, search.run, self.published)
-        named = self.config.runs[search.run].reduction or "reduction" in ranges
-        fixed = all("reduction" in variant for variant in search.variants.values())
-        if run.reduction is not None and not named and not fixed:
-            raise InputError(
-                f"{where}.run: {search.run} takes a published reduction, of a width of its own;"
-                " name a reduction in the run or in ranges.reduction"
-            )
-
-    def _check_names(self, search: Search, where: str, ranges: Ranges) -> None:
-        """Refuse vectors that are not defined, or are fitted for every fold anew."""
-        known: tuple[dict[str, Any], ...] = (self.config.embeddings, self.config.reductions)
-        for axis, defined in zip(NAMED_AXES, known, strict=True):
-            asked = list(ranges[axis].choices or []) if axis in ranges else []
-            asked += [fixed[axis] for fixed in search.variants.values() if axis in fixed]
-            asked += [getattr(self.config.runs[search.run], axis)]
-            for value in asked:
-                if value is not None and value not in defined:
-                    raise InputError(f"{where}.ranges.{axis}: {value!r} is not defined")
-                if axis == "reduction" and value and defined[value].fit_on == "training":
-                    raise InputError(
-                        f"{where}.ranges.reduction: {value} is fitted on training items, of every"
-                        " fold anew; it cannot be searched"
-                    )
-
-
-def _that_have(
-    fixed: Mapping[str, Value], candidates: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """The candidates with the names that a variant fixes."""
-    asked = {axis: fixed[axis] for axis in NAMED_AXES if axis in fixed}
-    return [c for c in candidates if all(c[axis] == name for axis, name in asked.items())]
-
-
-def vector_files(candidates: list[dict[str, Any]]) -> list[str]:
-    """Files of the item vectors of all candidates, each once."""
-    paths = [path for each in candidates for path in (each["vectors"], each["fitted"]) if path]
-    return list(dict.fromkeys(paths))
-
-
-def read_spaces(path: Path) -> dict[str, Ranges]:
-    """The ranges of config/spaces.yaml.
-
-    Raises:
-        InputError: the file is absent, or a range of it is none; naming the key.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(dict[str, Ranges]).validate_python(content)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None

@@ -85,7 +85,7 @@ class ResolvedRun(Strict):
     @property
     def chooses(self) -> bool:
         """Whether validation prompts decide between options."""
-        return len(self.options) > 1
+        return self.params_from != "tuned" and len(self.options) > 1
 
 
 def read_published(folder: Path, name: str) -> dict[str, Any]:
@@ -120,9 +120,14 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
     entry: dict[str, Any] = {"parameters": {}}
     if run.search is not None:
         searched = resolve_run(config, dataset, config.searches[run.search].run, published)
-        return searched.model_copy(
-            update={"params_from": "tuned", "embedding": None, "reduction": None}
-        )
+        # Of its components, all that can be chosen: best.yaml tells which it is made of.
+        open_ones = {
+            "params_from": "tuned",
+            "embedding": None,
+            "reduction": None,
+            "components": _components(config, dataset, name, published),
+        }
+        return searched.model_copy(update=open_ones)
     if run.params_from == "published":
         entry = _published_entry(config, dataset, name, published)
     checked = parameters_class(run.model)(**{**entry["parameters"], **run.parameters})
@@ -141,14 +146,16 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
         parameters=parameters,
         embedding=embedding,
         reduction=_reduction(config, run, entry, parameters),
-        components={
-            component: resolve_run(config, dataset, component, published)
-            for component in run.components
-        },
+        components=_components(config, dataset, name, published),
         language_model=config.language_models[run.language_model] if run.language_model else None,
         finetune=run.finetune,
         finetuned_by=run.finetuned_by,
     )
+
+
+def _components(config: Config, dataset: str, name: str, published: Path) -> dict[str, ResolvedRun]:
+    named = config.components_of(name)
+    return {each: resolve_run(config, dataset, each, published) for each in named}
 
 
 def reduction_name(run: Run, reduction: Reduction | None) -> str | None:
@@ -229,10 +236,10 @@ def run_need(
         reason = language_model_need(config, dataset, run.language_model)
         if reason is not None:
             return reason
-    for source in config.runs[name].sources:
+    for source in config.sources_of(name):
         reason = run_need(config, resolved, (dataset, split, source))
         if reason is not None:
-            kind = "component" if source in config.runs[name].components else "run"
+            kind = "component" if source in config.components_of(name) else "run"
             return f"{kind} {source}: {reason}"
     parameters = parameters_class(run.model)(**run.parameters)
     if parameters.needs_times and columns is not None and columns.timestamp is None:

@@ -33,8 +33,15 @@ def as_tuned(run: ResolvedRun, files: RunFiles) -> tuple[ResolvedRun, RunFiles]:
             "parameters": best["parameters"],
             "embedding": Embedding.model_validate(embedding) if embedding else None,
             "reduction": Reduction.model_validate(reduction) if reduction else None,
+            "components": {
+                name: ResolvedRun.model_validate(each)
+                for name, each in best["run"].get("components", {}).items()
+            },
         }
     )
+    # Each lies at {run}/seed{n}/model/model.safetensors.
+    models = {path.parents[2].name: path for path in files.components}
+    chosen = tuple(models[name] for name in found.components)
     vectors = Path(best["vectors"]) if best["vectors"] else None
     fitted = Path(best["fitted"]) if best["fitted"] else None
-    return found, replace(files, vectors=vectors, reduction=fitted)
+    return found, replace(files, vectors=vectors, reduction=fitted, components=chosen)

@@ -10,8 +10,8 @@ from optuna.distributions import BaseDistribution
 from pydantic import ValidationError
 
 from llmseqrec.config_search import Range, Search
-from llmseqrec.plan_search import read_spaces
 from llmseqrec.registry import MODELS, parameters_class
+from llmseqrec.search_spaces import read_spaces
 from llmseqrec.tuning.families import family_axes
 from llmseqrec.tuning.objective import with_values
 from llmseqrec.tuning.space import Space, key

@@ -24,7 +24,7 @@ from llmseqrec.runs import Identity, RunFiles, recommend_run, train_run
 from llmseqrec.tuned import as_tuned
 from llmseqrec.tuning.families import SHARED_PASSES
 from llmseqrec.tuning.merge import merge_search
-from llmseqrec.tuning.objective import METRIC
+from llmseqrec.tuning.objective import METRIC, Fold
 from llmseqrec.tuning.worker import Task, search_run
 from tests.conftest import ROOT, Tiny, tiny_content
 
@@ -73,10 +73,11 @@ class Searched:
     def task(self, name: str, variant: str = "all") -> Task:
         return Task.of(self.plan.searches.task(name, variant))
 
-    def folds(self, name: str) -> list[tuple[Path, Path]]:
+    def folds(self, name: str) -> list[Fold]:
         found = self.inputs(name)
-        pairs = zip(found["fold_train"], found["fold_prompts"], strict=True)
-        return [(Path(train), Path(prompts)) for train, prompts in pairs]
+        lists = [found[key] for key in ("fold_train", "fold_prompts", "fold_components")]
+        variant = self.plan.searches.variants(name)[0]
+        return self.task(name, variant).folds(*lists)
 
     def search(self, name: str, variant: str = "all") -> dict[str, Any]:
         catalogue = Path(self.inputs(name)["catalogue"])
@@ -109,6 +110,11 @@ def searches_content(raw: Path) -> dict[str, Any]:
 def searched(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searched:
     """A folder of its own with the prepared tables and the folds, and no test set."""
     monkeypatch.chdir(tmp_path)
+    return prepared(tiny, tmp_path, searches_content(tiny.root / "raw"))
+
+
+def prepared(tiny: Tiny, tmp_path: Path, content: dict[str, Any]) -> Searched:
+    """The tables and folds in a folder, and the plan of a configuration."""
     folder = tmp_path / "results" / "tiny"
     folder.mkdir(parents=True)
     for path in tiny.folder.glob("*.*"):
@@ -117,8 +123,7 @@ def searched(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sea
     for fold in ("fold1", "fold2", "fold3"):
         for subset in ("train", "valid"):
             write_part(folder, split, fold, subset, folder / "temporal" / fold / subset)
-    plan = Plan(parse_config(searches_content(tiny.root / "raw")), ROOT)
-    return Searched(tmp_path, plan)
+    return Searched(tmp_path, Plan(parse_config(content), ROOT))
 
 
 def journal(found: dict[str, Any]) -> Path:
@@ -152,8 +157,9 @@ import orjson
 from llmseqrec.runs import Identity
 from llmseqrec.tuning.worker import Task, search_run
 content = orjson.loads(Path(sys.argv[1]).read_bytes())
-folds = [(Path(a), Path(b)) for a, b in content["folds"]]
-print(search_run(Task.of(content["task"]), Path(content["catalogue"]), folds, Identity(1))["done"])
+task = Task.of(content["task"])
+folds = task.folds(*content["folds"], [])
+print(search_run(task, Path(content["catalogue"]), folds, Identity(1))["done"])
 """
 
 
@@ -161,7 +167,7 @@ def start(searched: Searched, name: str) -> subprocess.Popen[str]:
     """A worker in a process of its own."""
     content = {
         "task": searched.plan.searches.task(name, "all"),
-        "folds": [[str(path) for path in pair] for pair in searched.folds(name)],
+        "folds": [searched.inputs(name)[key] for key in ("fold_train", "fold_prompts")],
         "catalogue": searched.inputs(name)["catalogue"],
     }
     path = searched.root / "task.json"

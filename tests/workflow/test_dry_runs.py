@@ -53,7 +53,7 @@ def test_searches_are_planned_with_all_their_workers(tmp_path: Path) -> None:
     planned = run(folder, "--dry-run", "--configfile", *files)
     assert planned.returncode == 0, planned.stderr
     out = planned.stdout + planned.stderr
-    workers = ("sknn/all.worker2", "llm_seq_sim/all.worker1", "sasrec/free.worker2")
+    workers = ("sknn/all.worker2", "blend/all.worker1", "sasrec/free.worker2")
     for worker in workers:
         assert f"results/sample/temporal/search/{worker}.json" in out
     assert "full/sasrec_tuned/seed2/metrics.test.json" in out

@@ -7,8 +7,8 @@ from llmseqrec.tuning.worker import Task, search_run
 
 with job(snakemake.log[0]):
     files, params = snakemake.input, snakemake.params
-    folds = list(zip(map(Path, files.fold_train), map(Path, files.fold_prompts), strict=True))
     task = Task.of(params.task)
+    folds = task.folds(files.fold_train, files.fold_prompts, files.get("fold_components", []))
     identity = Identity(task.search.seed, params.device, params.code)
     found = search_run(task, Path(files.catalogue), folds, identity)
     write_json(found, Path(snakemake.output[0]))

@@ -25,6 +25,11 @@ class CombinedParameters(Parameters):
         """What is tried, in the order in which the first of equally good ones is taken."""
         raise NotImplementedError
 
+    @staticmethod
+    def pinned(option: Option) -> dict[str, Any]:
+        """Values of the parameters that leave this option alone."""
+        raise NotImplementedError
+
 
 class SequentialHybridParameters(CombinedParameters):
     """LLMSeqSim&Sequential (study, §6): a similarity run and a sequential one."""
@@ -43,6 +48,10 @@ class SequentialHybridParameters(CombinedParameters):
 
     def options(self, n_components: int) -> list[Option]:
         return [{"quantile": value} for value in self.quantiles]
+
+    @staticmethod
+    def pinned(option: Option) -> dict[str, Any]:
+        return {"quantiles": [option["quantile"]]}
 
 
 class PopularityHybridParameters(CombinedParameters):
@@ -81,6 +90,11 @@ class PopularityHybridParameters(CombinedParameters):
         used = {name: values for name, values in named.items() if values}
         return [dict(zip(used, values, strict=True)) for values in product(*used.values())]
 
+    @staticmethod
+    def pinned(option: Option) -> dict[str, Any]:
+        names = ("popularity", "diversity")
+        return {f"{name}_quantiles": [option[name]] if name in option else [] for name in names}
+
 
 class EmbeddingEnsembleParameters(CombinedParameters):
     """EmbeddingEnsemble (study, §6): of two components the first fills the top of the list."""
@@ -108,6 +122,11 @@ class EmbeddingEnsembleParameters(CombinedParameters):
             *({"rank": value} for value in self.ranks),
             *({"confidence": value} for value in self.confidences),
         ]
+
+    @staticmethod
+    def pinned(option: Option) -> dict[str, Any]:
+        names = ("rank", "confidence")
+        return {f"{name}s": [option[name]] if name in option else [] for name in names}
 
 
 class BlendParameters(CombinedParameters):
@@ -145,6 +164,10 @@ class BlendParameters(CombinedParameters):
             {"weights": [share / steps for share in shares]}
             for shares in _compositions(steps, n_components)
         ]
+
+    @staticmethod
+    def pinned(option: Option) -> dict[str, Any]:
+        return {"weights": list(option["weights"])}
 
 
 def _check_shares(name: str, quantiles: list[float]) -> None:

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmseqrec.config_search import Value
+from llmseqrec.combinations import CUTOFF, mean_ndcg
+from llmseqrec.config_search import OPTION_AXIS, Value
 from llmseqrec.evaluation.gains import listed_gains
+from llmseqrec.models.combined import Combined
+from llmseqrec.models.combined_parameters import CombinedParameters
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.similarity import LLMSeqSim
 from llmseqrec.models.sknn import SKNN
 from llmseqrec.sessions import Prompts
 from llmseqrec.tuning.space import Space
 
-Gains = Callable[[Any, Prompts, Sequence[Any], int], NDArray[np.float64]]
+Means = Callable[[Any, Prompts, Sequence[Any]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -26,39 +29,53 @@ class SharedPass:
 
     Attributes:
         axes: names that may differ within a family.
-        gains: (n_options, n_prompts) of the targets under each of several parameters, up to a rank.
+        means: (n_options,) mean NDCG@20 of prompts under each of several parameters.
     """
 
     axes: tuple[str, ...]
-    gains: Gains
+    means: Means
 
 
-def similarity_gains(
-    recommender: LLMSeqSim, prompts: Prompts, options: Sequence[LLMSeqSimParameters], k: int
+def similarity_means(
+    recommender: LLMSeqSim, prompts: Prompts, options: Sequence[LLMSeqSimParameters]
 ) -> NDArray[np.float64]:
-    """Gains under each pooling and decay, of one product with the item vectors."""
-    return recommender.option_gains(prompts, options, k)
+    """Under each pooling and decay, of one product with the item vectors."""
+    means: NDArray[np.float64] = recommender.option_gains(prompts, options, CUTOFF).mean(axis=1)
+    return means
 
 
-def neighbour_gains(
-    recommender: SKNN, prompts: Prompts, options: Sequence[Any], k: int
+def neighbour_means(
+    recommender: SKNN, prompts: Prompts, options: Sequence[Any]
 ) -> NDArray[np.float64]:
-    """Gains for each number of neighbours, of the same similarities."""
+    """For each number of neighbours, of the same similarities."""
     numbers = [option.k for option in options]
-    found = []
-    start = 0
+    totals, start = np.zeros(len(numbers)), 0
     for batch in prompts.sessions.batches(recommender.batch_rows):
         targets = prompts.targets[start : start + len(batch)]
-        scores = recommender.score_neighbours(batch, numbers)
-        found.append([listed_gains(each, targets, k) for each in scores])
+        for place, scores in enumerate(recommender.score_neighbours(batch, numbers)):
+            totals[place] += listed_gains(scores, targets, CUTOFF).sum()
         start += len(batch)
-    return np.concatenate(found, axis=1)
+    return totals / len(prompts.targets)
 
 
+def combined_means(
+    recommender: Combined[Any], prompts: Prompts, options: Sequence[CombinedParameters]
+) -> NDArray[np.float64]:
+    """Under each option that parameters were pinned to, of the same scores of the components."""
+    count = len(recommender.components)
+    pinned = [option for each in options for option in each.options(count)]
+    return mean_ndcg(recommender, prompts, pinned)
+
+
+_OPTIONS = SharedPass((OPTION_AXIS,), combined_means)
 SHARED_PASSES: dict[str, SharedPass] = {
-    "llm_seq_sim": SharedPass(("pooling", "decay"), similarity_gains),
-    "sknn": SharedPass(("k",), neighbour_gains),
-    "sknn_emb": SharedPass(("k",), neighbour_gains),
+    "llm_seq_sim": SharedPass(("pooling", "decay"), similarity_means),
+    "sknn": SharedPass(("k",), neighbour_means),
+    "sknn_emb": SharedPass(("k",), neighbour_means),
+    "sequential_hybrid": _OPTIONS,
+    "popularity_hybrid": _OPTIONS,
+    "embedding_ensemble": _OPTIONS,
+    "blend": _OPTIONS,
 }
 
 

@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from llmseqrec.contracts import TRIALS, read_json, write_json, write_table, write_text
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS
-from llmseqrec.tuning.objective import METRIC, with_values
+from llmseqrec.resolve import ResolvedRun
+from llmseqrec.tuning.objective import METRIC, run_at
 from llmseqrec.tuning.study import counts
 from llmseqrec.tuning.worker import Task
 
@@ -87,7 +88,8 @@ def best_of(frame: pd.DataFrame, tasks: Mapping[str, Task]) -> dict[str, Any]:
     chosen = orjson.loads(row["parameters"])
     task = tasks[row["variant"]]
     candidate = _candidate(task, chosen)
-    parameters = with_values(candidate["run"]["parameters"], chosen)
+    run = run_at(ResolvedRun.model_validate(candidate["run"]), chosen, task.components)
+    kept = run.model_dump(mode="json", include={"embedding", "reduction", "components"})
     return {
         "model": task.model,
         "variant": row["variant"],
@@ -96,10 +98,10 @@ def best_of(frame: pd.DataFrame, tasks: Mapping[str, Task]) -> dict[str, Any]:
         "metric": METRIC,
         "folds": [float(value) for value in row["folds"]],
         "chosen": chosen,
-        "parameters": parameters | _epochs(task, list(row["epochs"])),
+        "parameters": run.parameters | _epochs(task, list(row["epochs"])),
         "embedding": candidate["embedding"],
         "reduction": candidate["reduction"],
-        "run": {key: candidate["run"][key] for key in ("embedding", "reduction")},
+        "run": kept,
         "vectors": candidate["vectors"],
         "fitted": candidate["fitted"],
         "trials": {str(k): int(v) for k, v in sorted(frame["state"].value_counts().items())},

@@ -9,24 +9,28 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 from pydantic import ValidationError
 
+from llmseqrec.combinations import CUTOFF
 from llmseqrec.config_base import first_problem
-from llmseqrec.config_search import NAMED_AXES
+from llmseqrec.config_search import COMPONENT_AXIS, NAMED_AXES, OPTION_AXIS
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
 from llmseqrec.models.base import Catalogue, Recommender
+from llmseqrec.models.combined import Combined
+from llmseqrec.models.combined_parameters import CombinedParameters
 from llmseqrec.registry import parameters_class
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, build_on, check_width, open_catalogue
+from llmseqrec.saved import SavedRun
 from llmseqrec.sessions import Prompts, Sessions
 from llmseqrec.tuning.families import SHARED_PASSES
 from llmseqrec.tuning.space import Point
 
-CUTOFF = 20
 METRIC = f"ndcg@{CUTOFF}"
 
 
@@ -43,27 +47,45 @@ class Candidate:
     files: RunFiles
 
 
+class Fold(NamedTuple):
+    """Files of a fold.
+
+    Attributes:
+        train: folder of the training sessions.
+        prompts: folder of the validation prompts.
+        components: models fitted on it, by run, of what a combined run can be made of.
+    """
+
+    train: Path
+    prompts: Path
+    components: Mapping[str, Path] = {}
+
+
 @dataclass
 class Objective:
     """Fits and scores configurations of one run.
 
     Attributes:
         candidates: what each (embedding, reduction) stands for; (None, None) without vectors.
-        folds: folders of the training sessions and of the validation prompts of each fold.
+        folds: files of each fold.
         identity: seed and device of every fit.
         fixed: values of the variant.
+        components: what a combined run can be made of.
     """
 
     candidates: Mapping[tuple[str | None, str | None], Candidate]
-    folds: Sequence[tuple[Path, Path]]
+    folds: Sequence[Fold]
     identity: Identity
     fixed: Point = field(default_factory=dict)
+    components: Mapping[str, ResolvedRun] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._parts = [(Sessions.load(t), Prompts.load(p)) for t, p in self.folds]
-        for (_, folder), (_, prompts) in zip(self.folds, self._parts, strict=True):
+        self._parts = [(Sessions.load(f.train), Prompts.load(f.prompts)) for f in self.folds]
+        for fold, (_, prompts) in zip(self.folds, self._parts, strict=True):
             if not len(prompts.targets):
-                raise InputError(f"{folder}: no prompts to search on; fewer folds, more sessions")
+                where = fold.prompts
+                raise InputError(f"{where}: no prompts to search on; fewer folds, more sessions")
+        self._opened: dict[Path, Recommender[Any]] = {}
         self._catalogues: dict[tuple[str | None, str | None], Catalogue] = {}
 
     def values(self, point: Point) -> Iterator[tuple[float, dict[str, Any]]]:
@@ -73,9 +95,9 @@ class Objective:
             InputError: the values do not go together, or the model cannot be fitted.
         """
         run = self.run_of(point)
-        for train, prompts in self._parts:
+        for number, (_, prompts) in enumerate(self._parts):
             started = time.perf_counter()
-            recommender = self._fitted(run, point, train)
+            recommender = self._fitted(run, point, number)
             facts: dict[str, Any] = {}
             history = getattr(recommender, "history", None)
             if history:
@@ -93,10 +115,11 @@ class Objective:
         shared = SHARED_PASSES[runs[0].model]
         options = [parameters_class(run.model)(**run.parameters) for run in runs]
         found = []
-        for train, prompts in self._parts:
-            recommender = self._fitted(runs[0], points[0], train)
-            gains = shared.gains(recommender, prompts, options, CUTOFF)
-            found.append(gains.mean(axis=1))
+        # What a pass shares knows all options, so it is built of the parameters that list them.
+        shared_point = {k: v for k, v in points[0].items() if k != OPTION_AXIS}
+        for number, (_, prompts) in enumerate(self._parts):
+            recommender = self._fitted(self.run_of(shared_point), points[0], number)
+            found.append(shared.means(recommender, prompts, options))
         return np.array(found).T.tolist()  # type: ignore[no-any-return]
 
     def run_of(self, point: Point) -> ResolvedRun:
@@ -105,13 +128,9 @@ class Objective:
         Raises:
             InputError: the values do not go together.
         """
-        run = self.candidates[self.names_of(point)].run
-        parameters = with_values(run.parameters, self.fixed | point)
-        try:
-            checked = parameters_class(run.model)(**parameters)
-        except ValidationError as error:
-            raise InputError(f"{run.model}: {first_problem(error)}") from None
-        return run.model_copy(update={"parameters": checked.model_dump(mode="json")})
+        return run_at(
+            self.candidates[self.names_of(point)].run, self.fixed | point, self.components
+        )
 
     def names_of(self, point: Point) -> tuple[str | None, str | None]:
         """Embedding and reduction of a point; the run's own where they are not searched."""
@@ -120,14 +139,56 @@ class Objective:
         found = [chosen.get(name, own) for name, own in zip(NAMED_AXES, default, strict=True)]
         return found[0], found[1]  # type: ignore[return-value]
 
-    def _fitted(self, run: ResolvedRun, point: Point, train: Sessions) -> Recommender[Any]:
+    def _fitted(self, run: ResolvedRun, point: Point, number: int) -> Recommender[Any]:
+        """The run fitted on a fold; what it combines was fitted on it before."""
         names = self.names_of(point)
         if names not in self._catalogues:
             self._catalogues[names] = open_catalogue(run, self.candidates[names].files)
         recommender = build_on(run, self._catalogues[names], self.identity.setting(run))
+        if isinstance(recommender, Combined):
+            recommender.combine([self._component(number, name) for name in run.components])
         check_width(run, recommender)
-        recommender.fit(train)
+        recommender.fit(self._parts[number][0])
         return recommender
+
+    def _component(self, number: int, name: str) -> Recommender[Any]:
+        """A fitted component of a fold, opened once."""
+        path = self.folds[number].components[name]
+        if path not in self._opened:
+            found = SavedRun.load(path.parent.parent, self.identity.device)
+            self._opened[path] = found.recommender
+        return self._opened[path]
+
+
+def run_at(
+    run: ResolvedRun, values: Mapping[str, Any], components: Mapping[str, ResolvedRun]
+) -> ResolvedRun:
+    """A run with searched values in their places.
+
+    Args:
+        run: with the item vectors that were chosen.
+        values: by name, those of the variant among them.
+        components: what a combined run can be made of.
+
+    Raises:
+        InputError: the values do not go together.
+    """
+    parameters = with_values(run.parameters, values)
+    option = values.get(OPTION_AXIS)
+    checked_by = parameters_class(run.model)
+    if option is not None and issubclass(checked_by, CombinedParameters):
+        parameters |= checked_by.pinned(orjson.loads(option))
+    try:
+        checked = checked_by(**parameters)
+    except ValidationError as error:
+        raise InputError(f"{run.model}: {first_problem(error)}") from None
+    chosen = [str(values.get(COMPONENT_AXIS + name, name)) for name in run.components]
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"{run.model}: {', '.join(chosen)}: a component is named twice")
+    made = {name: components[name] for name in chosen}
+    return run.model_copy(
+        update={"parameters": checked.model_dump(mode="json"), "components": made}
+    )
 
 
 def with_values(parameters: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,11 +196,11 @@ def with_values(parameters: Mapping[str, Any], values: Mapping[str, Any]) -> dic
 
     Args:
         parameters: of a run.
-        values: by name; those of the named axes are no parameters and left out.
+        values: by name; those that are no parameters are left out.
     """
     made = dict(parameters)
     for name, value in values.items():
-        if name in NAMED_AXES:
+        if name in (*NAMED_AXES, OPTION_AXIS) or name.startswith(COMPONENT_AXIS):
             continue
         section, _, inner = name.partition(".")
         made[section] = {**(made.get(section) or {}), inner: value} if inner else value

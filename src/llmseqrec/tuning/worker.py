@@ -16,9 +16,9 @@ from llmseqrec.config_search import Range, Search, Value
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import digest, file_digest
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.runs import Identity, RunFiles
+from llmseqrec.runs import Identity, RunFiles, component_hash
 from llmseqrec.tuning.families import family_axes
-from llmseqrec.tuning.objective import Candidate, Objective
+from llmseqrec.tuning.objective import Candidate, Fold, Objective
 from llmseqrec.tuning.space import Space
 from llmseqrec.tuning.study import Claim, Ended, SharedStudy
 
@@ -34,19 +34,23 @@ class Task:
         ranges: of the searched names.
         fixed: values of the variant.
         candidates: content of each candidate: names, run, and paths of its vectors.
+        components: what a combined run can be made of, by name.
     """
 
     search: Search
     ranges: Mapping[str, Range]
     fixed: Mapping[str, Value]
     candidates: Sequence[Mapping[str, Any]]
+    components: Mapping[str, ResolvedRun]
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Task:
         """Take a task from a job's parameters."""
         ranges = {name: Range.model_validate(each) for name, each in content["ranges"].items()}
         search = Search.model_validate(content["search"])
-        return cls(search, ranges, content["fixed"], content["candidates"])
+        named = content["components"].items()
+        components = {name: ResolvedRun.model_validate(each) for name, each in named}
+        return cls(search, ranges, content["fixed"], content["candidates"], components)
 
     @property
     def model(self) -> str:
@@ -54,9 +58,18 @@ class Task:
         name: str = self.candidates[0]["run"]["model"]
         return name
 
-    def objective(
-        self, catalogue: Path, folds: Sequence[tuple[Path, Path]], identity: Identity
-    ) -> Objective:
+    def folds(
+        self, train: Sequence[str], prompts: Sequence[str], models: Sequence[str]
+    ) -> list[Fold]:
+        """Files of each fold from lists: a folder a fold, and a model a fold and component."""
+        size = len(self.components)
+        rows = [models[size * place : size * (place + 1)] for place in range(len(train))]
+        return [
+            Fold(Path(fold), Path(asked), dict(zip(self.components, map(Path, row), strict=True)))
+            for fold, asked, row in zip(train, prompts, rows, strict=True)
+        ]
+
+    def objective(self, catalogue: Path, folds: Sequence[Fold], identity: Identity) -> Objective:
         """What a trial of this task is worth."""
         found = {}
         for content in self.candidates:
@@ -67,35 +80,37 @@ class Task:
             )
             run = ResolvedRun.model_validate(content["run"])
             found[content["embedding"], content["reduction"]] = Candidate(run, files)
-        return Objective(found, folds, identity, dict(self.fixed))
+        return Objective(found, folds, identity, dict(self.fixed), self.components)
 
-    def state_dir(self, catalogue: Path, folds: Sequence[tuple[Path, Path]], code: str) -> Path:
+    def state_dir(self, catalogue: Path, folds: Sequence[Fold], code: str) -> Path:
         """Where the study is kept: another folder for other settings, code, folds or vectors.
 
         How long and by how many it is searched does not count, so that it can be gone on with.
         """
         sessions = [
             file_digest(path)
-            for folders in folds
-            for folder in folders
+            for fold in folds
+            for folder in (fold.train, fold.prompts)
             for path in sorted(folder.glob("*.npy"))
         ]
+        models = [component_hash(path) for fold in folds for path in fold.components.values()]
         vectors = [file_digest(Path(c["vectors"])) for c in self.candidates if c["vectors"]]
         ranges = {name: found.model_dump(mode="json") for name, found in self.ranges.items()}
         runs = [each["run"] for each in self.candidates]
         settings = [self.search.result, ranges, dict(self.fixed), runs]
-        return Path("state") / digest([settings, file_digest(catalogue), sessions, vectors, code])
+        made_of = [file_digest(catalogue), sessions, vectors, *([models] if models else [])]
+        return Path("state") / digest([settings, *made_of, code])
 
 
 def search_run(
-    task: Task, catalogue: Path, folds: Sequence[tuple[Path, Path]], identity: Identity
+    task: Task, catalogue: Path, folds: Sequence[Fold], identity: Identity
 ) -> dict[str, Any]:
     """Work on the study of a task until it has ended.
 
     Args:
         task: what is searched.
         catalogue: items.parquet.
-        folds: folders of the training sessions and of the validation prompts of each fold.
+        folds: files of each fold.
         identity: seed and device of every fit, and the code.
 
     Returns:
