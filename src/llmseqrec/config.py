@@ -24,6 +24,7 @@ from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import defined, first_problem, one_of
 from llmseqrec.config_budget import BUDGET_DESCRIPTION, BudgetName, with_budget
 from llmseqrec.config_comparisons import Comparisons as Comparisons
+from llmseqrec.config_figures import Positions
 from llmseqrec.config_llm import LanguageModelSettings as LanguageModelSettings
 from llmseqrec.config_llm import LocalModelSettings as LocalModelSettings
 from llmseqrec.config_llm import LoraSettings as LoraSettings
@@ -204,6 +205,7 @@ class Config(Strict):
     searches: dict[Name, Search] = Field(
         default_factory=dict, description="Searches for parameters, on the validation folds."
     )
+    positions: Positions = Positions()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     max_usd: float | None = Field(
         None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
@@ -261,6 +263,8 @@ class Config(Strict):
                 )
         for name, search in self.searches.items():
             self._check_search(search, f"searches.{name}")
+        for name in self.positions.runs:
+            defined(name, self.runs, "positions.runs")
         if max(self.cutoffs) > self.top_k:
             raise ValueError(f"cutoffs: {max(self.cutoffs)} is beyond top_k {self.top_k}")
         return self

@@ -35,6 +35,7 @@ from llmseqrec.config import (
     Temporal,
     VertexModelSettings,
 )
+from llmseqrec.config_figures import Positions
 from llmseqrec.contracts import write_text
 from llmseqrec.registry import MODELS, parameters_class
 
@@ -60,6 +61,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "comparisons": Comparisons,
     "searches.{name}": Search,
     "searches.{name}.ranges.{name}": Range,
+    "positions": Positions,
     "services": Services,
 }
 MODULES = (

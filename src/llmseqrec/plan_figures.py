@@ -45,7 +45,20 @@ class FigurePlan:
         found = list(ALWAYS)
         found += ["training"] if self.trained_folders(dataset, split) else []
         found += ["affinity"] if self.vectors(dataset, split) else []
+        found += ["positions"] if self.asked_positions(dataset, split) else []
         return found
+
+    def asked_positions(self, dataset: str, split: str) -> dict[str, str]:
+        """By display name, hits of each run that is asked with other items last."""
+        asked = self.plan.config.positions
+        runs = self.plan.runs_of(dataset, split) if asked.depth else []
+        return {
+            self.plan.config.runs[run].display: (
+                f"results/{dataset}/{split}/full/{run}/positions.json"
+            )
+            for run in runs
+            if run in self.plan.fitted and run in (asked.runs or runs)
+        }
 
     def done_folders(self, dataset: str, split: str) -> dict[str, list[str]]:
         """Seed folders of the runs of an experiment that can be done, by display name."""

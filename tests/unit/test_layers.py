@@ -17,6 +17,7 @@ GROUND = {
     "config_base",
     "config_budget",
     "config_comparisons",
+    "config_figures",
     "config_llm",
     "config_reductions",
     "config_runs",

@@ -148,6 +148,66 @@ rule plot_affinity:
         "../scripts/plot_affinity.py"
 
 
+rule ask_positions:
+    input:
+        unpack(PLAN.run_inputs),
+        model=PLAN.first_model,
+        prompts="results/{dataset}/{split}/full/test",
+    output:
+        "results/{dataset}/{split}/full/{run}/positions.json",
+    log:
+        "logs/ask_positions/{dataset}.{split}.{run}.log",
+    benchmark:
+        "logs/benchmark/ask_positions/{dataset}.{split}.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(PLAN.fitted),
+    conda:
+        "../../envs/torch.yaml"
+    envmodules:
+        "llmseqrec/torch",
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=PLAN.gpu_of,
+    params:
+        run=PLAN.run_params,
+        size=(CONFIG.positions.depth, max(CONFIG.cutoffs)),
+        seed=CONFIG.seeds[0],
+        device=CONFIG.device,
+        code=run_code("ask_positions"),
+    script:
+        "../scripts/ask_positions.py"
+
+
+rule plot_positions:
+    input:
+        hits=lambda w: FIGURES.asked_positions(w.dataset, w.split).values(),
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/positions.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_positions/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_positions/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        files=lambda w: FIGURES.asked_positions(w.dataset, w.split),
+        cutoff=max(CONFIG.cutoffs),
+        seeds=CONFIG.seeds[:1],
+        code=code("plot_positions"),
+    script:
+        "../scripts/plot_positions.py"
+
+
 rule figures:
     input:
         PLAN.figure_files(),

@@ -114,6 +114,30 @@ def hit_rates(
     return pd.concat(rates, ignore_index=True)[[*COLUMNS]]
 
 
+def position_rates(found: Mapping[str, Mapping[str, Any]], level: float = 0.95) -> pd.DataFrame:
+    """Hit rate of each model by the position treated as last, with Wilson intervals.
+
+    Args:
+        found: of each model `sessions` and `hits`, their number for each position from the last.
+        level: of the intervals.
+
+    Returns:
+        As `hit_rates`; `range`, `lowest` and `highest` are the position, 1 for the last one.
+    """
+    rows = []
+    for model, counted in found.items():
+        hits, n = np.asarray(counted["hits"]), counted["sessions"]
+        with np.errstate(invalid="ignore"):
+            low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
+            rate = hits / n
+        places = np.arange(len(hits))
+        named = {"bin": places, "range": (places + 1).astype(str)}
+        ends = {"lowest": places + 1, "highest": places + 1, "sessions": n}
+        values = {"hit_rate": rate, "ci_low": low, "ci_high": high}
+        rows.append(pd.DataFrame(named | ends | values).assign(model=model))
+    return pd.concat(rows, ignore_index=True)[[*COLUMNS]]
+
+
 def rates_figure(rates: pd.DataFrame, label: Label, cutoff: int, over: Over) -> Figure:
     """Hit rate over bins, one line a model.
 
