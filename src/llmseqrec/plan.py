@@ -18,6 +18,7 @@ from llmseqrec.plan_figures import FigurePlan
 from llmseqrec.plan_search import SearchPlan
 from llmseqrec.plan_search_vectors import vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
+from llmseqrec.plan_study import StudyPlan
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
 from llmseqrec.resolve import (
@@ -76,6 +77,7 @@ class Plan:
         self.combinations = Combinations(config, self.resolved)
         self.similarities = SimilarityPlan(config)
         self.not_run = self._unmet_needs()
+        self.study = StudyPlan(self)
 
     def _unmet_needs(self) -> dict[tuple[str, str, str], str]:
         reasons = {}
@@ -349,6 +351,7 @@ class Plan:
             [f"results/tables/{name}" for name in names]
             + self.similarities.tables
             + self.searches.tables
+            + self.study.tables
         )
 
     def figure_files(self) -> list[str]:
@@ -389,11 +392,15 @@ class Plan:
 
     def label_params(self, wildcards: Any) -> dict[str, Any]:
         """What tables and figures say of a dataset."""
-        dataset = self.config.datasets[wildcards.dataset]
+        return self.label_of(wildcards.dataset, wildcards.split)
+
+    def label_of(self, name: str, split: str) -> dict[str, Any]:
+        """The same, by names."""
+        dataset = self.config.datasets[name]
         return {
             "display": dataset.display,
             "synthetic": dataset.sample is not None,
-            "protocol": dataset.splits[wildcards.split].protocol,
+            "protocol": dataset.splits[split].protocol,
         }
 
     def comparison_folders(self, wildcards: Any) -> dict[str, list[str]]:
@@ -413,11 +420,14 @@ class Plan:
 
     def published_table(self, wildcards: Any) -> str | None:
         """The published table of a dataset, where its numbers are of the same protocol."""
-        split = self.config.datasets[wildcards.dataset].splits[wildcards.split]
-        table = self.published_of(wildcards.dataset)["table"]
-        if table is None or isinstance(split, LeaveOneOut):
-            return None
-        return str(self.published / table)
+        table = self.published_table_of(wildcards.dataset, wildcards.split)
+        return str(table) if table else None
+
+    def published_table_of(self, dataset: str, split: str) -> Path | None:
+        """The same, by names."""
+        table = self.published_of(dataset)["table"]
+        apart = isinstance(self.config.datasets[dataset].splits[split], LeaveOneOut)
+        return None if table is None or apart else self.published / table
 
     def leaderboard_runs(self, wildcards: Any) -> dict[str, dict[str, Any]]:
         """What the leaderboard needs of each run of an experiment."""

@@ -228,12 +228,12 @@ def run_need(
     """
     dataset, split, name = where
     run, columns = resolved[dataset, name], config.datasets[dataset].columns
-    if run.embedding is not None:
-        reason = embedding_need(config, dataset, run.embedding)
-        if reason is not None:
-            return reason
     if run.language_model is not None:
         reason = language_model_need(config, dataset, run.language_model)
+        if reason is not None:
+            return reason
+    if run.embedding is not None:
+        reason = embedding_need(config, dataset, run.embedding)
         if reason is not None:
             return reason
     for source in config.sources_of(name):
@@ -267,12 +267,10 @@ def _provider_need(
     config: Config, dataset: str, settings: Any, known: Mapping[str, str]
 ) -> str | None:
     name = settings.provider
+    reasons: list[str | None] = [load(known[name]).unmet_need(settings, config.services)]
     if name in UPLOADING:
-        problem = upload_problem(dataset, name, config.datasets[dataset].allow_upload)
-        if problem:
-            return problem
-    reason: str | None = load(known[name]).unmet_need(settings, config.services)
-    return reason
+        reasons.append(upload_problem(dataset, name, config.datasets[dataset].allow_upload))
+    return "; ".join(filter(None, reasons)) or None
 
 
 def external_path(template: str, dataset: str, split: str) -> Path:

@@ -89,8 +89,12 @@ def test_documented_dataset_runs_to_its_table(tmp_path: Path) -> None:
 def test_runs_without_their_data_stand_in_the_table_with_the_reason(tmp_path: Path) -> None:
     folder = copy_project(tmp_path / "project")
     board = "results/tables/leaderboard.delivery_hero.temporal"
-    done = run(folder, f"{board}.html")
+    study = "results/tables/study_table5"
+    done = run(folder, f"{board}.html", f"{study}.html")
     assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(folder / f"{study}.csv")
+    assert len(rows) == 20  # of 16 models, four of which have two runs here
+    assert set(rows["note"].str.split("; ").str[0]) == {"not run: private data: set raw_dir"}
     table = pd.read_csv(folder / f"{board}.csv").set_index("model")
     row = table.loc["V-SKNN"]
     assert (row["status"], row["note"]) == ("not run", "not run: private data: set raw_dir")
