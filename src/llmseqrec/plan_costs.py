@@ -30,14 +30,17 @@ class CostPlan:
 
     def rows(self) -> list[dict[str, Any]]:
         """Display names and jobs of every row, or the reason why it could not run."""
+        return [row for pair in self.plan.experiments() for row in self.rows_of(*pair)]
+
+    def rows_of(self, dataset: str, split: str) -> list[dict[str, Any]]:
+        """Those of one experiment."""
         config, found = self.plan.config, []
-        for dataset, split in self.plan.experiments():
-            for name in self.plan.named_runs(dataset, split):
-                reason = self.plan.not_run.get((dataset, split, name))
-                rest = {"reason": reason} if reason else {"jobs": self.jobs(dataset, split, name)}
-                shown = config.datasets[dataset].display
-                row = {"run": config.runs[name].display, "dataset": shown, "split": split}
-                found.append(row | rest)
+        for name in self.plan.named_runs(dataset, split):
+            reason = self.plan.not_run.get((dataset, split, name))
+            rest = {"reason": reason} if reason else {"jobs": self.jobs(dataset, split, name)}
+            shown = config.datasets[dataset].display
+            row = {"run": config.runs[name].display, "dataset": shown, "split": split}
+            found.append(row | rest)
         return found
 
     def jobs(self, dataset: str, split: str, run: str) -> list[str]:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "src", "workflow")
 # Run-dependent by nature: dates, wall times, and Snakemake's own time stamps.
 VOLATILE = ("test_ledger.csv", ".snakemake_timestamp", "report.html")
-# Of the table of wall times, whatever its format.
+# Of the table and the figures of wall times, whatever their format.
 VOLATILE_STEMS = ("costs",)
 
 
@@ -56,5 +56,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(results)): path.read_bytes()
         for path in sorted(results.rglob("*"))
-        if path.is_file() and path.name not in VOLATILE and path.stem not in VOLATILE_STEMS
+        if path.is_file()
+        and path.name not in VOLATILE
+        and path.name.split(".")[0] not in VOLATILE_STEMS
     }

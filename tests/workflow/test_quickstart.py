@@ -51,7 +51,7 @@ def test_every_table_and_figure_is_labelled_synthetic(finished: Path) -> None:
 
 def test_figures_are_written_as_pdf_and_png_beside_their_data(finished: Path) -> None:
     names = ("accuracy", "popularity", "lengths", "distributions", "tradeoff")
-    for name in (*names, "training", "affinity", "positions"):
+    for name in (*names, "training", "affinity", "positions", "reductions", "costs"):
         stem = finished / "results" / "figures" / f"{name}.sample.temporal"
         assert stem.with_name(f"{stem.name}.png").read_bytes().startswith(b"\x89PNG")
         assert stem.with_name(f"{stem.name}.pdf").read_bytes().startswith(b"%PDF")

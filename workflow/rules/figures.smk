@@ -1,6 +1,8 @@
+from llmseqrec.plan_costs import CostPlan
 from llmseqrec.plan_figures import BESIDE_PNG, FigurePlan
 
 FIGURES = FigurePlan(PLAN)
+COST_PLAN = CostPlan(PLAN)
 
 
 rule slice_metrics:
@@ -206,6 +208,88 @@ rule plot_positions:
         code=code("plot_positions"),
     script:
         "../scripts/plot_positions.py"
+
+
+rule plot_reductions:
+    input:
+        table="results/tables/leaderboard.{dataset}.{split}.csv",
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/reductions.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_reductions/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_reductions/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        groups=lambda w: FIGURES.reduction_groups(w.dataset, w.split),
+        seeds=CONFIG.seeds,
+        code=code("plot_reductions"),
+    script:
+        "../scripts/plot_reductions.py"
+
+
+rule plot_similarities:
+    input:
+        table="results/tables/similarities.{dataset}.{split}.csv",
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/similarities.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_similarities/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_similarities/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        methods=FIGURES.reduction_methods(),
+        seeds=CONFIG.seeds,
+        code=code("plot_similarities"),
+    script:
+        "../scripts/plot_similarities.py"
+
+
+# Of times, which differ from run to run: outside of what must compare byte for byte.
+rule plot_costs:
+    input:
+        table="results/tables/leaderboard.{dataset}.{split}.csv",
+        statistics="results/{dataset}/{split}/statistics.json",
+    output:
+        multiext("results/figures/costs.{dataset}.{split}", ".png", ".pdf", ".csv"),
+    log:
+        "logs/plot_costs/{dataset}.{split}.log",
+    benchmark:
+        "logs/benchmark/plot_costs/{dataset}.{split}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        dataset=PLAN.label_params,
+        rows=lambda w: COST_PLAN.rows_of(w.dataset, w.split),
+        seeds=CONFIG.seeds,
+        code=code("plot_costs"),
+    script:
+        "../scripts/plot_costs.py"
 
 
 rule figures:

@@ -15,11 +15,17 @@ from llmseqrec.reporting.style import COLOURS, LINES, MARKERS, NAME_WIDTH, RC, n
 NAMED = len(MARKERS)  # models that lines tell apart; the others are drawn in grey
 
 
-def head(figure: Figure, label: Label) -> None:
-    """Title and, below it in small print, what was measured; the title keeps room for both."""
+def head(figure: Figure, label: Label, details: str = "") -> None:
+    """Title and, below it in small print, what was measured; the title keeps room for both.
+
+    Args:
+        figure: to write on.
+        label: of the experiment.
+        details: in place of the label's, where something else than its test set was asked.
+    """
     figure.suptitle(f"{label.title}\n", x=0.01, ha="left", fontsize=11, fontweight="bold")
     top = 1 - 0.27 / figure.get_figheight()
-    figure.text(0.01, top, label.details, va="top", fontsize=8, color="#555555")
+    figure.text(0.01, top, details or label.details, va="top", fontsize=8, color="#555555")
 
 
 def empty_figure(
