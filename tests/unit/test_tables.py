@@ -14,7 +14,13 @@ from llmseqrec.reporting.layouts import (
     statistics_layout,
     statistics_table,
 )
-from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, build_leaderboard
+from llmseqrec.reporting.leaderboard import (
+    Label,
+    NotRun,
+    RunResult,
+    TieShuffles,
+    build_leaderboard,
+)
 from llmseqrec.reporting.tables import to_html, to_latex, to_markdown, write_tables
 
 LABEL = Label("50 % A_B & #1", "temporal", "temporal", 300, "abcdef0123456789", [1], True)
@@ -179,3 +185,11 @@ def test_statements_stand_above_the_comparisons():
     assert "<li>A &lt;i&gt; is better than B_1" in page
     assert page.index("<li>No difference.</li>") < page.index("<table>")
     assert "<ul>" not in to_html(frame, comparison_layout(LABEL))
+
+
+def test_shuffled_ties_are_shown_as_a_band():
+    ties = TieShuffles([{"ndcg@20": 0.05, "hr@20": 0.1}, {"ndcg@20": 0.06, "hr@20": 0.1}], True)
+    results = [RunResult("A", [{"ndcg@20": 0.0525, "hr@20": 0.1}], ties=ties)]
+    frame = build_leaderboard(results, LABEL)
+    markdown = to_markdown(frame, leaderboard_layout(frame, LABEL))
+    assert "0.0550 ± 0.0071 [0.0500, 0.0600]" in markdown

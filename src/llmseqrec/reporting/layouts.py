@@ -140,7 +140,8 @@ def _how_to_read(frame: pd.DataFrame) -> str:
         "code chooses; for comparison with published values only.",
         "_ci_low": "Brackets hold the 95 % interval over test sessions and, where there are "
         "several, seeds.",
-        "_ties_mean": "Over ties: mean over shuffles of interactions with one time stamp.",
+        "_ties_mean": "Over ties: mean over shuffles of interactions with one time stamp, and in "
+        "brackets the lowest and highest.",
         "_difference": "Differences are relative to the published value; "
         "the mean over ties is compared where there is one.",
     }
@@ -163,10 +164,12 @@ def metric_column(metric: str) -> Column:
 def _leading_columns(metric: str) -> list[Column]:
     header = metric_header(metric)
     interval = (f"{metric}_ci_low", f"{metric}_ci_high")
+    band = (f"{metric}_ties_min", f"{metric}_ties_max")
+    over_ties = Column(f"{metric}_ties_mean", f"{header} over ties", 4, spread=f"{metric}_ties_sd")
     return [
         replace(metric_column(metric), interval=interval),
         Column(f"{metric}_best_seed", "Best seed", 4),
-        Column(f"{metric}_ties_mean", f"{header} over ties", 4, spread=f"{metric}_ties_sd"),
+        replace(over_ties, interval=band),
         Column(f"{metric}_published", "Published", 3),
         Column(f"{metric}_difference", "Difference", 1, percent=True),
     ]
