@@ -14,7 +14,7 @@ QUICKSTART := --configfile config/quickstart.yaml
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make quickstart  a leaderboard from the embedded sample (synthetic data)"
+	@echo "make quickstart  a report from the embedded sample (synthetic data)"
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
@@ -39,7 +39,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 quickstart: setup
 	@$(SNAKEMAKE) $(QUICKSTART) --quiet rules
-	@$(SNAKEMAKE) $(QUICKSTART) --quiet all --report results/report.html
 	@$(BIN)/python -m llmseqrec show config/quickstart.yaml
 
 lint: setup

@@ -30,6 +30,7 @@ localrules:
     all,
     tables,
     figures,
+    report,
 
 
 rule all:
@@ -37,4 +38,4 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
-        rules.build_costs.output,
+        rules.report.input,

@@ -158,8 +158,9 @@ def show_results(config: Config, results: Path) -> None:
         raise InputError(f"{results / 'tables'}: no leaderboard yet; run snakemake first")
     for board in boards:
         print(board.read_text(encoding="utf-8"))
-    if (results / "report.html").is_file():
-        print(f"report   {results / 'report.html'}")
+    report = results / "report" / "index.html"
+    if report.is_file():
+        print(f"report   {report}  (open it in a browser)")
     print(f"tables   {results / 'tables'}")
     for dataset, split in pairs:
         for figure in sorted((results / "figures").glob(f"*.{dataset}.{split}.png")):

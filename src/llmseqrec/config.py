@@ -36,6 +36,7 @@ from llmseqrec.config_llm import TrainedHere as TrainedHere
 from llmseqrec.config_llm import VertexModelSettings as VertexModelSettings
 from llmseqrec.config_reductions import Reduction as Reduction
 from llmseqrec.config_reductions import ReductionStep as ReductionStep
+from llmseqrec.config_report import Report as Report
 from llmseqrec.config_runs import Embedding as Embedding
 from llmseqrec.config_runs import Run as Run
 from llmseqrec.config_search import Range as Range
@@ -211,6 +212,7 @@ class Config(Strict):
         None, ge=0, description="What all paid calls of the project may cost, ever; null: no limit."
     )
     services: Services = Services()
+    report: Report = Report()
     strict: bool = Field(
         False,
         description="Runs whose needs are unmet stop the workflow before any job starts, one line "

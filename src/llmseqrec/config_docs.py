@@ -27,6 +27,7 @@ from llmseqrec.config import (
     RawFile,
     Reduction,
     ReductionStep,
+    Report,
     Run,
     Sample,
     Search,
@@ -63,6 +64,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "searches.{name}.ranges.{name}": Range,
     "positions": Positions,
     "services": Services,
+    "report": Report,
 }
 MODULES = (
     "llmseqrec.config.",
@@ -70,6 +72,7 @@ MODULES = (
     "llmseqrec.config_runs.",
     "llmseqrec.config_llm.",
     "llmseqrec.config_reductions.",
+    "llmseqrec.config_report.",
     "llmseqrec.config_search.",
     "llmseqrec.config_services.",
 )

@@ -45,8 +45,8 @@ def file_digest(path: Path) -> str:
 def code_fingerprint(script: Path | None = None, modules: Iterable[str] = ()) -> str:
     """Hash of a script and of all first-party modules it, or `modules`, import.
 
-    Computed on the syntax tree without docstrings, so that a comment changes nothing. Modules of
-    `BY_VALUE` do not count.
+    Computed on the syntax tree without docstrings, so that a comment changes nothing. Files in a
+    folder `{module}_assets` beside a module count with it. Modules of `BY_VALUE` do not count.
 
     Args:
         script: a rule's script.
@@ -96,7 +96,10 @@ def _fingerprint_of(path: Path) -> tuple[str, frozenset[str]]:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         _drop_docstring(node)
     own = frozenset(name for name in imported if name.split(".")[0] == PACKAGE_ROOT.name)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), own
+    found = hashlib.sha256(ast.dump(tree).encode())
+    for asset in sorted(path.with_name(f"{path.stem}_assets").glob("*")):
+        found.update(asset.read_bytes())
+    return found.hexdigest(), own
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -17,7 +17,7 @@ from llmseqrec.sessions import Prompts, Sessions
 from tests.conftest import ROOT, Tiny
 
 SCRIPTS = ROOT / "workflow" / "scripts"
-WITHOUT_SCRIPT = {"all", "tables", "figures"}
+WITHOUT_SCRIPT = {"all", "tables", "figures", "report"}
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.M | re.S)
 DIRECTIVE = re.compile(r"^    (\w+):(.*?)(?=^    \w|\Z)", re.M | re.S)
 PARTS = ("input", "output", "params", "wildcards")

@@ -35,13 +35,14 @@ def test_prints_boards_and_where_the_rest_is(
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(f"board of {name}\n")
     (results / "figures").mkdir()
-    (results / "report.html").touch()
+    (results / "report").mkdir()
+    (results / "report" / "index.html").touch()
     (results / "figures" / "accuracy.tiny.temporal.png").touch()
     assert show(config, results) == 0
     printed = capsys.readouterr()
     assert "board of tables/leaderboard.tiny.temporal.txt" in printed.out
     assert "other" not in printed.out
-    assert str(results / "report.html") in printed.out
+    assert str(results / "report" / "index.html") in printed.out
     assert "accuracy.tiny.temporal.png" in printed.out
     assert printed.err == ""
 

@@ -20,6 +20,7 @@ GROUND = {
     "config_figures",
     "config_llm",
     "config_reductions",
+    "config_report",
     "config_runs",
     "config_search",
     "config_services",

@@ -84,3 +84,17 @@ def test_environment_names_what_results_depend_on() -> None:
     found = environment()
     assert {"python", "numpy", "scipy", "pandas", "torch"} <= set(found)
     assert all(isinstance(version, str) for version in found.values())
+
+
+def test_scripts_and_styles_beside_a_module_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prints = []
+    for number, text in enumerate(("a { }", "b { }")):
+        root = tmp_path / str(number)
+        package(root, page="x = 1\n")
+        (root / "llmseqrec" / "page_assets").mkdir()
+        (root / "llmseqrec" / "page_assets" / "base.css").write_text(text)
+        monkeypatch.setattr(provenance, "PACKAGE_ROOT", root / "llmseqrec")
+        prints.append(code_fingerprint(script(tmp_path, "import llmseqrec.page\n")))
+    assert prints[0] != prints[1]

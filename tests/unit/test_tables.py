@@ -183,7 +183,7 @@ def test_statements_stand_above_the_comparisons():
     assert "\n- A &lt;i> is better than B_1 by .0100" in markdown
     assert markdown.index("- No difference.") < markdown.index("| Metric")
     assert "<li>A &lt;i&gt; is better than B_1" in page
-    assert page.index("<li>No difference.</li>") < page.index("<table>")
+    assert page.index("<li>No difference.</li>") < page.index("<table")
     assert "<ul>" not in to_html(frame, comparison_layout(LABEL))
 
 

@@ -1,6 +1,8 @@
 from llmseqrec.plan_costs import CostPlan
+from llmseqrec.plan_report import ReportPlan
 
 COSTS = CostPlan(PLAN)
+REPORT = ReportPlan(PLAN)
 
 
 # After all the others, so that what it measures is complete.
@@ -30,3 +32,38 @@ rule build_costs:
         code=code("build_costs"),
     script:
         "../scripts/build_costs.py"
+
+
+# A folder of its own, to be opened from disk and handed on as it is.
+rule build_report:
+    input:
+        drawn=PLAN.table_files() + PLAN.figure_files(),
+        costs=COSTS.tables,
+        runs=REPORT.run_files,
+    output:
+        directory("results/report"),
+    log:
+        "logs/build_report.log",
+    benchmark:
+        "logs/benchmark/build_report.tsv"
+    conda:
+        "../../envs/core.yaml"
+    envmodules:
+        "llmseqrec/core",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        experiments=REPORT.experiments(),
+        captions=REPORT.captions(),
+        sessions=CONFIG.report.sessions,
+        seeds=CONFIG.seeds,
+        code=code("build_report"),
+    script:
+        "../scripts/build_report.py"
+
+
+rule report:
+    input:
+        rules.build_report.output,

@@ -52,10 +52,14 @@ class Label:
     synthetic: bool = False
 
     @property
+    def shown(self) -> str:
+        """The dataset as readers see it; synthetic data are called that."""
+        return self.dataset + (" (synthetic data)" if self.synthetic else "")
+
+    @property
     def title(self) -> str:
-        """Dataset and protocol; synthetic data are called that."""
-        kind = " (synthetic data)" if self.synthetic else ""
-        return f"{self.dataset}{kind}, {PROTOCOLS[self.protocol]}"
+        """Dataset and protocol."""
+        return f"{self.shown}, {PROTOCOLS[self.protocol]}"
 
     @property
     def details(self) -> str:
@@ -183,7 +187,7 @@ def build_leaderboard(
     frame = pd.concat([rows, pd.DataFrame(rest)], ignore_index=True)
     ranks = pd.Series(range(1, len(frame) + 1), dtype="Int64")
     frame["rank"] = ranks.where(ranks <= len(results))
-    frame["dataset"] = label.dataset + (" (synthetic data)" if label.synthetic else "")
+    frame["dataset"] = label.shown
     frame["protocol"] = label.protocol
     return frame.reindex(columns=_columns(frame, metrics))
 

@@ -1,13 +1,18 @@
-"""A self-contained HTML page with one sortable table."""
+"""Tables as HTML that readers can sort, and a self-contained page with one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from html import escape
+from pathlib import Path
 from string import Template
 
 # Text, detail, emphasis ("", "best", "second") and sort value of a cell.
 PageCell = tuple[str, str, str, float | None]
+# Scripts and styles that are put into pages; provenance counts this folder with this file.
+ASSETS = Path(__file__).with_name("page_assets")
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -17,75 +22,58 @@ _PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #59636e;
-  --line: #d5dae0; --stripe: #f5f7f9; --head: #eceff2; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8eaed; --paper: #15181c; --soft: #a3adb8;
-    --line: #363c44; --stripe: #1b1f24; --head: #252a31; } }
-body { margin: 2rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink);
-  background: var(--paper); }
-h1 { font-size: 1.35rem; margin: 0 0 .3rem; }
-p { color: var(--soft); margin: 0 0 1.2rem; max-width: 75ch; }
-ul { margin: 0 0 1.2rem; padding-left: 1.2rem; max-width: 90ch; }
-.frame { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px;
-  max-width: max-content; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; text-align: left; vertical-align: top; white-space: nowrap; }
-thead th { background: var(--head); border-bottom: 1px solid var(--line); padding: 0; }
-thead button { all: unset; box-sizing: border-box; width: 100%; cursor: pointer;
-  padding: .45rem .7rem; font-weight: 600; white-space: nowrap; }
-thead button:focus-visible { outline: 2px solid currentColor; outline-offset: -3px; }
-thead button::after { content: " \\2195"; opacity: .35; }
-th[aria-sort=ascending] button::after { content: " \\2191"; opacity: 1; }
-th[aria-sort=descending] button::after { content: " \\2193"; opacity: 1; }
-tbody tr:nth-child(even) { background: var(--stripe); }
-small { color: var(--soft); }
-.name { position: sticky; left: 0; background: inherit; }
-td.name { white-space: normal; min-width: 11rem; max-width: 24rem; }
-thead tr { background: var(--head); }
-tbody tr { background: var(--paper); }
-.number, .number button { text-align: right; }
-.note { white-space: normal; max-width: 22rem; font-size: .8em; color: var(--soft); }
-.best { font-weight: 700; }
-.second { text-decoration: underline; text-underline-offset: .2em; }
+$style
 </style>
 </head>
 <body>
 <h1>$title</h1>
 <p>$caption</p>
 $remarks
-<div class="frame">
-<table>
-<thead><tr>
-$head
-</tr></thead>
-<tbody>
-$body
-</tbody>
-</table>
-</div>
+$table
 <script>
-const body = document.querySelector("tbody");
-const heads = [...document.querySelectorAll("th")];
-function compare(a, b, column, sign) {
-  const [x, y] = [a, b].map(row => row.cells[column].dataset.value ?? "");
-  if (x === "" || y === "") return (x === "") - (y === "");
-  const difference = isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
-  return sign * difference;
-}
-heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
-  const first = head.classList.contains("number") ? "descending" : "ascending";
-  const other = first === "ascending" ? "descending" : "ascending";
-  const order = head.getAttribute("aria-sort") === first ? other : first;
-  heads.forEach(each => each.removeAttribute("aria-sort"));
-  head.setAttribute("aria-sort", order);
-  const sign = order === "ascending" ? 1 : -1;
-  body.append(...[...body.rows].sort((a, b) => compare(a, b, column, sign)));
-}));
+$script
 </script>
 </body>
 </html>
 """)
+
+
+@dataclass(frozen=True)
+class PageColumn:
+    """The head of a column.
+
+    Attributes:
+        header: its text.
+        numeric: set flush right, and sorted from the highest value at first.
+        data: `data-` attributes of the head and of every cell below it.
+    """
+
+    header: str
+    numeric: bool = False
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """A row.
+
+    Attributes:
+        cells: in the order of the columns.
+        note: shown below the first text of the row.
+        link: where that text leads.
+        data: `data-` attributes of the row.
+    """
+
+    cells: Sequence[PageCell]
+    note: str = ""
+    link: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
+def asset(name: str, folder: Path = ASSETS) -> str:
+    """The text of a script or style."""
+    return (folder / name).read_text(encoding="utf-8").rstrip("\n")
 
 
 def html_page(
@@ -102,37 +90,65 @@ def html_page(
         caption: the paragraph below it.
         headers: text of each column, and whether it holds numbers.
         rows: a note, shown below the first text of the row, and cells in the order of the headers.
-            Readers sort rows by value where there is one, otherwise by text; empty cells come
-            last either way.
         remarks: items of a list below the caption.
     """
-    kinds = ["number" if numeric else "text" for _, numeric in headers]
-    name = kinds.index("text") if "text" in kinds else 0
-    kinds[name] = "name"
-    head = [
-        f'<th scope="col" class="{kind}"><button type="button">{escape(text)}</button></th>'
-        for (text, _), kind in zip(headers, kinds, strict=True)
-    ]
-    body = []
-    for note, cells in rows:
-        notes = [note if kind == "name" else "" for kind in kinds]
-        body.append(f"<tr>{''.join(map(_cell, cells, kinds, notes))}</tr>")
+    columns = [PageColumn(text, numeric) for text, numeric in headers]
+    table = html_table(columns, [PageRow(cells, note) for note, cells in rows])
     return _PAGE.substitute(
         title=escape(title),
         caption=escape(caption),
-        remarks=f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in remarks)}</ul>"
-        if remarks
-        else "",
-        head="\n".join(head),
-        body="\n".join(body),
+        remarks=html_list(remarks),
+        table=table,
+        style=asset("base.css"),
+        script=asset("sorting.js"),
     )
 
 
-def _cell(cell: PageCell, kind: str, note: str) -> str:
-    text, detail, emphasis, value = cell
-    mark = f' class="{emphasis}"' if emphasis else ""
-    shown = f"<span{mark}>{escape(text)}</span>" if text else ""
+def html_table(columns: Sequence[PageColumn], rows: Sequence[PageRow]) -> str:
+    """A table that `sorting.js` sorts and that can be read without it.
+
+    Readers sort rows by value where there is one, otherwise by text; empty cells come last either
+    way. The first column of texts names the rows.
+    """
+    kinds = ["number" if column.numeric else "text" for column in columns]
+    name = kinds.index("text") if "text" in kinds else 0
+    kinds[name] = "name"
+    marks = [_data(column.data) for column in columns]
+    head = [
+        f'<th scope="col" class="{kind}"{mark}><button type="button">{escape(column.header)}'
+        "</button></th>"
+        for column, kind, mark in zip(columns, kinds, marks, strict=True)
+    ]
+    lines = ["<tr>", *head, "</tr></thead>", "<tbody>"]
+    lines += [_row(row, kinds, marks) for row in rows]
+    table = ['<div class="frame">', '<table class="sortable">', "<thead>" + lines[0], *lines[1:]]
+    return "\n".join([*table, "</tbody>", "</table>", "</div>"])
+
+
+def html_list(texts: Sequence[str]) -> str:
+    """A list of texts; nothing where there are none."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _row(row: PageRow, kinds: Sequence[str], marks: Sequence[str]) -> str:
+    cells = []
+    for cell, kind, mark in zip(row.cells, kinds, marks, strict=True):
+        extra = (row.note, row.link) if kind == "name" else ("", "")
+        cells.append(_cell(cell, kind, mark, extra))
+    return f"<tr{_data(row.data)}>{''.join(cells)}</tr>"
+
+
+def _cell(cell: PageCell, kind: str, mark: str, extra: tuple[str, str]) -> str:
+    (text, detail, emphasis, value), (note, link) = cell, extra
+    style = f' class="{emphasis}"' if emphasis else ""
+    shown = f"<span{style}>{escape(text)}</span>" if text else ""
+    shown = f'<a href="{escape(link)}">{shown}</a>' if link else shown
     shown += f" <small>{escape(detail)}</small>" if detail else ""
     shown += f'<div class="note">{escape(note)}</div>' if note else ""
     key = text if value is None else repr(value)
-    return f'<td class="{kind}" data-value="{escape(key)}">{shown}</td>'
+    return f'<td class="{kind}"{mark} data-value="{escape(key)}">{shown}</td>'
+
+
+def _data(values: Mapping[str, str]) -> str:
+    return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
