@@ -63,10 +63,14 @@ class StudyPlan:
         return found
 
     @property
+    def numbers(self) -> list[str]:
+        """Numbers of the tables that are made."""
+        return sorted([*self.boards, *SHARED]) if self.boards else []
+
+    @property
     def tables(self) -> list[str]:
         """Every file of every table."""
-        numbers = sorted([*self.boards, *SHARED]) if self.boards else []
-        stems = [f"results/tables/study_table{number}" for number in numbers]
+        stems = [f"results/tables/study_table{number}" for number in self.numbers]
         return [f"{stem}.{kind}" for stem in stems for kind in KINDS]
 
     def kind(self, wildcards: Any) -> str:
@@ -169,7 +173,8 @@ class StudyPlan:
 
     def _name(self, dataset: str) -> str:
         """What the study calls a dataset."""
-        return str(self.plan.published_of(dataset)["name"])
+        known = self.plan.published_of(dataset).get("name")
+        return str(known or self.config.datasets[dataset].display)
 
     def _statistics(self, dataset: str, split: str) -> str | None:
         done = self.plan.runs_of(dataset, split)

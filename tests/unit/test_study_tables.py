@@ -218,6 +218,13 @@ def test_retired_models_are_told_as_such(plan: Plan) -> None:
     assert plan.not_run["delivery_hero", "temporal", "gen_item_ada"] == "private data: set raw_dir"
 
 
+def test_only_the_tables_of_chosen_datasets_are_made() -> None:
+    config = read_config(ROOT / "config" / "config.yaml")
+    chosen = Plan(config.model_copy(update={"only": ["beauty", "movielens"]}), ROOT)
+    assert chosen.study.numbers == ["2", "3", "4", "7"]
+    assert chosen.study.task(SimpleNamespace(number="2"))["missing"] == {}
+
+
 def test_a_configuration_without_the_study_s_datasets_has_none_of_its_tables() -> None:
     plan = Plan(read_config(ROOT / "config" / "quickstart.yaml"), ROOT)
     assert plan.study.tables == []

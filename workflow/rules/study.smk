@@ -11,7 +11,7 @@ rule build_study_table:
     benchmark:
         "logs/benchmark/build_study_table/{number}.tsv"
     wildcard_constraints:
-        number=r"\d+",
+        number=one_of(PLAN.study.numbers),
     conda:
         "../../envs/core.yaml"
     envmodules:
