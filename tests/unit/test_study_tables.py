@@ -108,6 +108,19 @@ def test_best_is_bold_and_runner_up_underlined(board: Path) -> None:
     assert "**0.054**" in markdown  # the study's best, LLM2SASRec
 
 
+def test_latex_keeps_a_value_its_published_one_and_the_difference_in_one_panel(board: Path) -> None:
+    latex = to_latex(*accuracy(board))
+    headers = [line for line in latex.splitlines() if line.startswith("Model & Run here & ")]
+    assert len(headers) == 4
+    for header in headers:
+        numbers = header.removesuffix(r" \\").split(" & ")[2:]
+        assert len(numbers) % 3 == 0
+        for ours, theirs, difference in zip(
+            numbers[::3], numbers[1::3], numbers[2::3], strict=True
+        ):
+            assert (theirs, difference) == (f"{ours} study", f"{ours} diff.")
+
+
 def test_csv_is_not_rounded(board: Path, tmp_path: Path) -> None:
     frame, layout = accuracy(board)
     write_tables(frame, layout, tmp_path / "study_table4")

@@ -71,6 +71,8 @@ class Layout:
         columns: those shown, in order. The csv file holds all columns of the frame.
         note: column with a remark on each row: the last column in Markdown, footnotes in LaTeX, a
             second line below the row's name on the page.
+        together: how many numeric columns in a row belong to one another; LaTeX does not part
+            them, and names a row by all text columns at the beginning where there are several.
         remarks: sentences on the whole, below the caption in Markdown and on the page.
     """
 
@@ -78,6 +80,7 @@ class Layout:
     caption: str
     columns: Sequence[Column]
     note: str | None = None
+    together: int = 1
     remarks: Sequence[str] = ()
 
 

@@ -22,7 +22,7 @@ def to_latex(frame: pd.DataFrame, layout: Layout) -> str:
     stands before it; rows that have nothing to say in a further panel are left out of it. Notes
     become footnotes.
     """
-    names, panels = _panels(layout.columns)
+    names, panels = _panels(layout.columns, layout.together)
     numbers, notes = footnotes(frame[layout.note] if layout.note else [""] * len(frame))
     marks = ["" if number is None else rf"\textsuperscript{{{number}}}" for number in numbers]
     tabulars = [
@@ -47,13 +47,18 @@ def escape(text: str) -> str:
     return "".join(_ESCAPES.get(sign, sign) for sign in text)
 
 
-def _panels(columns: Sequence[Column]) -> tuple[Sequence[Column], list[Sequence[Column]]]:
+def _panels(
+    columns: Sequence[Column], together: int
+) -> tuple[Sequence[Column], list[Sequence[Column]]]:
     """The columns that name a row, and the others cut into panels of nearly equal size."""
     texts = [place for place, column in enumerate(columns) if not column.numeric]
     split = texts[0] + 1 if texts else 0
+    while together > 1 and split < len(columns) and not columns[split].numeric:
+        split += 1
     rest = columns[split:]
-    count = max(-(-len(rest) // PANEL), 1)
-    size = -(-len(rest) // count)
+    groups = -(-len(rest) // together)
+    count = max(-(-groups // (PANEL // together)), 1)
+    size = -(-groups // count) * together
     return columns[:split], [rest[size * n : size * (n + 1)] for n in range(count)]
 
 

@@ -72,7 +72,9 @@ def accuracy_layout(frame: pd.DataFrame, title: str, caption: str) -> Layout:
     """All metrics of the study, each with the published value and the difference."""
     metrics = metric_order(name for name in frame.columns if "@" in name and "_" not in name)
     names = [Column("model", "Model"), Column("run", "Run here")]
-    return Layout(title, caption, [*names, *_columns(map(metric_column, metrics))], note="note")
+    return Layout(
+        title, caption, [*names, *_columns(map(metric_column, metrics))], note="note", together=3
+    )
 
 
 def dataset_table(
@@ -100,7 +102,7 @@ def dataset_layout() -> Layout:
     """Columns of the study's Table 2."""
     caption = "Datasets after cleaning: counted here, published, and the relative difference."
     columns = [Column("dataset", "Dataset"), *_columns(DATASET_COLUMNS)]
-    return Layout("Study, Table 2: datasets", caption, columns, note="note")
+    return Layout("Study, Table 2: datasets", caption, columns, note="note", together=3)
 
 
 def trials_table(ours: Mapping[tuple[str, str], int], published: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +126,7 @@ def trials_layout(frame: pd.DataFrame) -> Layout:
     datasets = [str(name) for name in frame.columns if f"{name}_published" in frame]
     caption = "Trials of the searches for parameters: done here, published, relative difference."
     columns = [Column("model", "Model"), *_columns(Column(name, name, 0) for name in datasets)]
-    return Layout("Study, Table 3: searches", caption, columns, note="note")
+    return Layout("Study, Table 3: searches", caption, columns, note="note", together=3)
 
 
 def prompt_table(
@@ -165,7 +167,7 @@ def prompt_layout() -> Layout:
     names = {"dataset": "Dataset", "task": "Task", "llm": "LLM", "variant": "Variant"}
     heads = [Column(name, header) for name, header in (names | {"run": "Run here"}).items()]
     columns = [*heads, *_columns(PROMPT_COLUMNS)]
-    return Layout("Study, Table 7: language models", caption, columns, note="note")
+    return Layout("Study, Table 7: language models", caption, columns, note="note", together=3)
 
 
 def _prompted(run: str, board: pd.DataFrame | None, answers: pd.DataFrame | None) -> Values:
