@@ -31,7 +31,7 @@ TUNING = ("optuna",)
 ENVIRONMENTS = {
     "core": CORE,
     "torch": (*CORE, *EMBEDDING, *TUNING),
-    "llm": (*CORE, *EMBEDDING, *LANGUAGE_MODELS),
+    "llm": (*CORE, *EMBEDDING, *LANGUAGE_MODELS, *TUNING),
 }
 TORCH = "torch==2.13.0"
 

@@ -170,6 +170,11 @@ class Run(Strict):
         if self.search is not None:
             if self.parameters or self.embedding or self.reduction or self.components:
                 raise ValueError("a tuned run takes parameters and item vectors from its search")
+            if self.prompted:
+                raise ValueError(
+                    "params_from: a prompted run has its values from best.yaml by hand, and"
+                    " finetuned_by"
+                )
             return self
         if self.embedding is None:
             self._check_without_embedding(parameters)

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmseqrec.config import Config, LeaveOneOut, RawFile, Reduction
 from llmseqrec.errors import InputError
+from llmseqrec.llm.tasks import TASKS
 from llmseqrec.plan_combinations import Combinations, with_components
 from llmseqrec.plan_comparisons import pairs_of
 from llmseqrec.plan_figures import FigurePlan
@@ -20,7 +21,13 @@ from llmseqrec.plan_search_vectors import vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.plan_study import StudyPlan
 from llmseqrec.provenance import code_fingerprint
-from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, REDUCERS, UPLOADING
+from llmseqrec.registry import (
+    EMBEDDING_PROVIDERS,
+    LLM_PROVIDERS,
+    MODELS,
+    REDUCERS,
+    UPLOADING,
+)
 from llmseqrec.resolve import (
     ResolvedRun,
     dataset_need,
@@ -32,6 +39,7 @@ from llmseqrec.resolve import (
 )
 
 EXTERNAL_CODE = "llmseqrec.imported"
+PROMPT_OBJECTIVE = "llmseqrec.tuning.prompt_objective"
 # What of a dataset's configuration does not decide its prepared tables.
 BESIDE_TABLES = {
     "display",
@@ -489,4 +497,12 @@ class Plan:
     def search_code(self, wildcards: Any) -> str:
         """Fingerprint of the script that searches and of the recommender."""
         models = self.searches.models_of(wildcards.search)
-        return self.code("tune_model", *(MODELS[model].recommender or "" for model in models))
+        classes = [MODELS[model].recommender or "" for model in models]
+        run = self.searches.run_of(wildcards.search)
+        if run.language_model is not None:
+            classes = [
+                PROMPT_OBJECTIVE,
+                TASKS[run.model],
+                LLM_PROVIDERS[run.language_model.provider],
+            ]
+        return self.code("tune_model", *classes)

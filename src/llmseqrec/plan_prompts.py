@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from llmseqrec.llm.tasks import TASKS
@@ -13,6 +14,8 @@ from llmseqrec.resolve import ResolvedRun
 
 # Of what `train_model` reads, what prompts are made of.
 _PROMPTS_READ = ("catalogue", "preparation", "train")
+# Of what names are resolved with and models are asked with, what a search reads of each fold.
+_SEARCH_READS = ("template", "lists", "vectors", "language_model")
 # What of a run's folder the table of prompted runs reads.
 _TABLE_FILES = {
     "metrics": "metrics.test.json",
@@ -87,7 +90,16 @@ class PromptedRuns:
             for path in paths.values()
         ]
 
+    def search_inputs(self, wildcards: Any) -> dict[str, list[str]]:
+        """Files that a search asks a prompted run's models with, fold after fold."""
+        rows = self._searched(wildcards.search)
+        return {"fold_asked": [path for row in rows for path in row.values()]} if rows else {}
+
     # Parameters of jobs
+
+    def searched_files(self, wildcards: Any) -> list[str]:
+        """Names of these files; none where no language model is asked."""
+        return [name for row in self._searched(wildcards.search)[:1] for name in row]
 
     def table_runs(self, wildcards: Any) -> dict[str, dict[str, Any]]:
         """Settings, and files of each seed, of the prompted runs of an experiment."""
@@ -151,6 +163,24 @@ class PromptedRuns:
             return {}
         owner = run.finetuned_by or wildcards.run
         return {"language_model": f"{self._folder_of(owner, wildcards)}/language_model"}
+
+    def _searched(self, name: str) -> list[dict[str, str]]:
+        """Files of each fold by name, of the first seed."""
+        search = self.plan.searches.asked[name]
+        if not self.config.runs[search.run].prompted:
+            return []
+        seed = str(self.config.seeds[0])
+        rows = []
+        for part in self.plan.searches.folds(name):
+            where = SimpleNamespace(
+                dataset=search.dataset, split=search.split, part=part, run=search.run, seed=seed
+            )
+            where.prompts = "valid"
+            files = self.resolution_inputs(where) | self._model_input(where)
+            kept = {key: path for key, path in files.items() if key in _SEARCH_READS}
+            questions = f"{self._folder_of(search.run, where)}/prompts/valid.jsonl"
+            rows.append(kept | {"questions": questions})
+        return rows
 
     def _of(self, wildcards: Any) -> tuple[ResolvedRun, Any]:
         run = self.plan.resolved[wildcards.dataset, wildcards.run]

@@ -14,7 +14,6 @@ from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import with_components
 from llmseqrec.plan_search_checks import check_reduction, check_search
 from llmseqrec.plan_search_vectors import candidates_of, that_have, unmet_embeddings, vector_files
-from llmseqrec.registry import MODELS
 from llmseqrec.resolve import (
     ResolvedRun,
     read_published,
@@ -35,7 +34,8 @@ class SearchPlan:
         base: the folder of the Snakefile, which holds config/spaces.yaml.
 
     Attributes:
-        components: (dataset, run) to its resolved configuration, of all that searched runs combine.
+        components: (dataset, run) to its resolved configuration, of all that searches take the
+            fitted models of: what a run combines, or a prompted run itself.
 
     Raises:
         InputError: a search has no folds, or a range that its model does not know.
@@ -50,8 +50,8 @@ class SearchPlan:
         self.ranges = {name: self._ranges(name, spaces) for name in self.asked}
         for name, search in self.asked.items():
             check_search(config, f"searches.{name}", search, self.ranges[name])
-            check_reduction(config, f"searches.{name}", search, self._run_of(name))
-        asked = [(s.dataset, each) for s in self.asked.values() for each in self._components(s)]
+            check_reduction(config, f"searches.{name}", search, self.run_of(name))
+        asked = [(s.dataset, each) for s in self.asked.values() for each in self._needed(s)]
         self.components: dict[tuple[str, str], ResolvedRun] = {
             pair: resolve_run(config, *pair, self.published)
             for pair in with_components(config, asked)
@@ -81,11 +81,11 @@ class SearchPlan:
     def need(self, name: str) -> str | None:
         """Why a search cannot be done here, or None."""
         search = self.asked[name]
-        for component in self._components(search):
+        for component in self._needed(search):
             where = (search.dataset, search.split, component)
             reason = run_need(self.config, self.components, where)
             if reason:
-                return f"component {component}: {reason}"
+                return f"{component}: {reason}"
         if not self.candidates(name):
             return f"search {name} has no item vectors that can be had here"
         return None
@@ -98,10 +98,8 @@ class SearchPlan:
     def inputs(self, wildcards: Any) -> dict[str, Any]:
         """Files of `tune_model`: of the folds only, so that no test set can be read."""
         search, candidates = self.asked[wildcards.search], self.candidates(wildcards.search)
-        split = self.config.datasets[search.dataset].splits[search.split]
-        count = split.folds if isinstance(split, Temporal) else 0
         home = f"results/{search.dataset}"
-        folds = [f"{home}/{search.split}/fold{number}" for number in range(1, count + 1)]
+        folds = [f"{home}/{search.split}/{part}" for part in self.folds(wildcards.search)]
         return {
             "catalogue": f"{home}/items.parquet",
             "fold_train": [f"{fold}/train" for fold in folds],
@@ -113,6 +111,13 @@ class SearchPlan:
                 for component in self._components(search)
             ],
         }
+
+    def folds(self, name: str) -> list[str]:
+        """Names of the folds of a search."""
+        search = self.asked[name]
+        split = self.config.datasets[search.dataset].splits[search.split]
+        count = split.folds if isinstance(split, Temporal) else 0
+        return [f"fold{number}" for number in range(1, count + 1)]
 
     def worker_files(self, wildcards: Any) -> list[str]:
         """What the workers of all variants write."""
@@ -178,7 +183,9 @@ class SearchPlan:
 
     def gpu_of(self, wildcards: Any) -> int:
         """One GPU for a neural model unless the configuration keeps to the processor."""
-        neural = any(MODELS[model].neural for model in self.models_of(wildcards.search))
+        search = self.asked[wildcards.search]
+        others = [self.components[search.dataset, each] for each in self._components(search)]
+        neural = any(run.neural for run in [self.run_of(wildcards.search), *others])
         return int(neural and self.config.device in ("auto", "cuda"))
 
     def minutes_of(self, wildcards: Any) -> int:
@@ -225,15 +232,21 @@ class SearchPlan:
 
     def candidates(self, name: str) -> list[dict[str, Any]]:
         """Every (embedding, reduction) that can be chosen and had here; the run's own first."""
-        found = self.config, self.asked[name], self.ranges[name], self._run_of(name)
+        found = self.config, self.asked[name], self.ranges[name], self.run_of(name)
         return candidates_of(*found)
 
-    def _run_of(self, name: str) -> ResolvedRun:
+    def run_of(self, name: str) -> ResolvedRun:
+        """The run of a search, resolved."""
         search = self.asked[name]
         return resolve_run(self.config, search.dataset, search.run, self.published)
 
     def _components(self, search: Search) -> list[str]:
         return search.components(self.config.runs[search.run].components)
+
+    def _needed(self, search: Search) -> list[str]:
+        """Runs of which the search takes what was fitted on the folds."""
+        prompted = self.config.runs[search.run].prompted
+        return [search.run] if prompted else self._components(search)
 
     def _model(self, search: Search, fold: str, component: str) -> str:
         """The model of a component that was fitted on a fold, with the first seed."""
@@ -243,7 +256,7 @@ class SearchPlan:
         search = self.asked[name]
         space = search.space or self.model_of(name)
         # What a combined run can choose between is told by its parameters.
-        options = [orjson.dumps(option).decode() for option in self._run_of(name).options]
+        options = [orjson.dumps(option).decode() for option in self.run_of(name).options]
         own = {OPTION_AXIS: Range(choices=options)} if len(options) > 1 else {}
         if space not in spaces and (search.space or not (search.ranges or own)):
             known = ", ".join(sorted(spaces))

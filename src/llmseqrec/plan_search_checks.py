@@ -29,7 +29,7 @@ def check_search(config: Config, where: str, search: Search, ranges: Ranges) -> 
     split = config.datasets[search.dataset].splits[search.split]
     if not isinstance(split, Temporal) or not split.folds:
         raise InputError(f"{where}.split: {search.split} has no validation folds")
-    if MODELS[config.runs[search.run].model].recommender is None:
+    if MODELS[config.runs[search.run].model].external:
         raise InputError(f"{where}.run: {search.run} has nothing to fit")
     given = [key for fixed in search.variants.values() for key in fixed]
     _check_keys(config, where, search, [*ranges, *given])
@@ -70,6 +70,8 @@ def check_reduction(config: Config, where: str, search: Search, run: ResolvedRun
 def _check_keys(config: Config, where: str, search: Search, keys: list[str]) -> None:
     """Refuse names of no parameter, and places that the run does not have."""
     run = config.runs[search.run]
+    if run.prompted:
+        _check_asking(where, run.model, keys)
     fields = parameters_class(run.model).model_fields
     for key in keys:
         if key in NAMED_AXES or (key == OPTION_AXIS and MODELS[run.model].combined):
@@ -79,6 +81,15 @@ def _check_keys(config: Config, where: str, search: Search, keys: list[str]) -> 
                 raise InputError(f"{where}.ranges.{key}: {search.run} has no such component")
         elif key.partition(".")[0] not in fields:
             raise InputError(f"{where}.ranges.{key}: {run.model} has no such parameter")
+
+
+def _check_asking(where: str, model: str, keys: list[str]) -> None:
+    """Refuse what would train a language model anew."""
+    asking: frozenset[str] = parameters_class(model).ASKING  # type: ignore[attr-defined]
+    for key in keys:
+        if key.partition(".")[0] not in asking:
+            named = ", ".join(sorted(asking))
+            raise InputError(f"{where}.ranges.{key}: of {model}, only what is asked anew: {named}")
 
 
 def _check_names(config: Config, where: str, search: Search, ranges: Ranges) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,8 @@ class Searched:
         return Task.of(self.plan.searches.task(name, variant))
 
     def folds(self, name: str) -> list[Fold]:
-        found = self.inputs(name)
-        lists = [found[key] for key in ("fold_train", "fold_prompts", "fold_components")]
         variant = self.plan.searches.variants(name)[0]
-        return self.task(name, variant).folds(*lists)
+        return self.task(name, variant).folds(SimpleNamespace(**self.inputs(name)))
 
     def search(self, name: str, variant: str = "all") -> dict[str, Any]:
         catalogue = Path(self.inputs(name)["catalogue"])
@@ -153,12 +152,13 @@ def merged(searched: Searched, name: str, found: dict[str, dict[str, Any]]) -> p
 WORKER = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 import orjson
 from llmseqrec.runs import Identity
 from llmseqrec.tuning.worker import Task, search_run
 content = orjson.loads(Path(sys.argv[1]).read_bytes())
 task = Task.of(content["task"])
-folds = task.folds(*content["folds"], [])
+folds = task.folds(SimpleNamespace(**content["folds"]))
 print(search_run(task, Path(content["catalogue"]), folds, Identity(1))["done"])
 """
 
@@ -167,7 +167,7 @@ def start(searched: Searched, name: str) -> subprocess.Popen[str]:
     """A worker in a process of its own."""
     content = {
         "task": searched.plan.searches.task(name, "all"),
-        "folds": [searched.inputs(name)[key] for key in ("fold_train", "fold_prompts")],
+        "folds": searched.inputs(name),
         "catalogue": searched.inputs(name)["catalogue"],
     }
     path = searched.root / "task.json"

@@ -1,3 +1,8 @@
+from llmseqrec.plan_prompts import PromptedRuns
+
+SEARCHED_PROMPTS = PromptedRuns(PLAN)
+
+
 wildcard_constraints:
     search=one_of(PLAN.searches.asked),
     variant=r"[a-z0-9_]+",
@@ -8,6 +13,7 @@ wildcard_constraints:
 rule tune_model:
     input:
         unpack(PLAN.searches.inputs),
+        unpack(SEARCHED_PROMPTS.search_inputs),
     output:
         "results/{dataset}/{split}/search/{search}/{variant}.worker{worker}.json",
     log:
@@ -15,9 +21,9 @@ rule tune_model:
     benchmark:
         "logs/benchmark/tune_model/{dataset}.{split}.{search}.{variant}.worker{worker}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/llm.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/llm",
     threads: 1
     resources:
         mem_mb=4000,
@@ -25,6 +31,7 @@ rule tune_model:
         gpu=PLAN.searches.gpu_of,
     params:
         task=lambda w: PLAN.searches.task(w.search, w.variant),
+        asked=SEARCHED_PROMPTS.searched_files,
         device=CONFIG.device,
         code=PLAN.search_code,
     script:

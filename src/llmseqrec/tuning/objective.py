@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
 from pydantic import ValidationError
 
 from llmseqrec.combinations import CUTOFF
+from llmseqrec.config import LanguageModelSettings
 from llmseqrec.config_base import first_problem
 from llmseqrec.config_search import COMPONENT_AXIS, NAMED_AXES, OPTION_AXIS
 from llmseqrec.errors import InputError
@@ -30,6 +31,7 @@ from llmseqrec.saved import SavedRun
 from llmseqrec.sessions import Prompts, Sessions
 from llmseqrec.tuning.families import SHARED_PASSES
 from llmseqrec.tuning.space import Point
+from llmseqrec.uploads import Permission
 
 METRIC = f"ndcg@{CUTOFF}"
 
@@ -54,11 +56,41 @@ class Fold(NamedTuple):
         train: folder of the training sessions.
         prompts: folder of the validation prompts.
         components: models fitted on it, by run, of what a combined run can be made of.
+        asked: what a prompted run needs to be asked and read: `questions`, `template`, and as far
+            as it has them `language_model`, `vectors` and `lists`.
     """
 
     train: Path
     prompts: Path
     components: Mapping[str, Path] = {}
+    asked: Mapping[str, Path] = {}
+
+
+class Asker(NamedTuple):
+    """Whom a prompted run asks.
+
+    Attributes:
+        settings: of the language model, with what does not decide its answers.
+        permission: which texts may be sent, for how much.
+    """
+
+    settings: LanguageModelSettings
+    permission: Permission
+
+
+class Valued(Protocol):
+    """What a worker needs of an objective."""
+
+    folds: Sequence[Fold]
+
+    def values(self, point: Point) -> Iterator[tuple[float, dict[str, Any]]]:
+        """The value on one fold after the other, and what was seen."""
+
+    def family_values(self, points: Sequence[Point]) -> list[list[float]]:
+        """Values of points that one pass serves, on every fold."""
+
+    def run_of(self, point: Point) -> ResolvedRun:
+        """The run with the values of a point."""
 
 
 @dataclass

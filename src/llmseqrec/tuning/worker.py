@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ import numpy as np
 from llmseqrec.config_search import Range, Search, Value
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import digest, file_digest
+from llmseqrec.registry import load
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, component_hash
 from llmseqrec.tuning.families import family_axes
-from llmseqrec.tuning.objective import Candidate, Fold, Objective
+from llmseqrec.tuning.objective import Asker, Candidate, Fold, Objective, Valued
 from llmseqrec.tuning.space import Space
 from llmseqrec.tuning.study import Claim, Ended, SharedStudy
 
 log = logging.getLogger(__name__)
+
+# Loaded by name: what it needs of language models is no part of other searches' code.
+PROMPT_OBJECTIVE = "llmseqrec.tuning.prompt_objective:PromptObjective"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Task:
         fixed: values of the variant.
         candidates: content of each candidate: names, run, and paths of its vectors.
         components: what a combined run can be made of, by name.
+        asked: names of the files of a fold that a prompted run needs.
     """
 
     search: Search
@@ -42,6 +47,7 @@ class Task:
     fixed: Mapping[str, Value]
     candidates: Sequence[Mapping[str, Any]]
     components: Mapping[str, ResolvedRun]
+    asked: Sequence[str] = ()
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Task:
@@ -50,7 +56,8 @@ class Task:
         search = Search.model_validate(content["search"])
         named = content["components"].items()
         components = {name: ResolvedRun.model_validate(each) for name, each in named}
-        return cls(search, ranges, content["fixed"], content["candidates"], components)
+        task = cls(search, ranges, content["fixed"], content["candidates"], components)
+        return replace(task, asked=content.get("asked", ()))
 
     @property
     def model(self) -> str:
@@ -58,19 +65,34 @@ class Task:
         name: str = self.candidates[0]["run"]["model"]
         return name
 
-    def folds(
-        self, train: Sequence[str], prompts: Sequence[str], models: Sequence[str]
-    ) -> list[Fold]:
-        """Files of each fold from lists: a folder a fold, and a model a fold and component."""
-        size = len(self.components)
-        rows = [models[size * place : size * (place + 1)] for place in range(len(train))]
+    def folds(self, inputs: Any) -> list[Fold]:
+        """Files of each fold from a job's inputs.
+
+        `fold_train` and `fold_prompts` have one folder a fold, `fold_components` a model a fold and
+        component, and `fold_asked` a file a fold and name of `asked`.
+        """
+        train, prompts = inputs.fold_train, inputs.fold_prompts
+        models = _rows(getattr(inputs, "fold_components", []), self.components, len(train))
+        asked = _rows(getattr(inputs, "fold_asked", []), self.asked, len(train))
         return [
-            Fold(Path(fold), Path(asked), dict(zip(self.components, map(Path, row), strict=True)))
-            for fold, asked, row in zip(train, prompts, rows, strict=True)
+            Fold(Path(fold), Path(folder), *named)
+            for fold, folder, *named in zip(train, prompts, models, asked, strict=True)
         ]
 
-    def objective(self, catalogue: Path, folds: Sequence[Fold], identity: Identity) -> Objective:
-        """What a trial of this task is worth."""
+    def objective(
+        self,
+        catalogue: Path,
+        folds: Sequence[Fold],
+        identity: Identity,
+        asker: Asker | None = None,
+    ) -> Valued:
+        """What a trial of this task is worth; a prompted run has somebody to ask."""
+        if asker is not None:
+            run = ResolvedRun.model_validate(self.candidates[0]["run"])
+            prompted: Valued = load(PROMPT_OBJECTIVE)(
+                run, catalogue, folds, identity, asker, dict(self.fixed)
+            )
+            return prompted
         found = {}
         for content in self.candidates:
             files = RunFiles(
@@ -94,6 +116,7 @@ class Task:
             for path in sorted(folder.glob("*.npy"))
         ]
         models = [component_hash(path) for fold in folds for path in fold.components.values()]
+        models += [_digest_of(path) for fold in folds for path in fold.asked.values()]
         vectors = [file_digest(Path(c["vectors"])) for c in self.candidates if c["vectors"]]
         ranges = {name: found.model_dump(mode="json") for name, found in self.ranges.items()}
         runs = [each["run"] for each in self.candidates]
@@ -103,7 +126,11 @@ class Task:
 
 
 def search_run(
-    task: Task, catalogue: Path, folds: Sequence[Fold], identity: Identity
+    task: Task,
+    catalogue: Path,
+    folds: Sequence[Fold],
+    identity: Identity,
+    asker: Asker | None = None,
 ) -> dict[str, Any]:
     """Work on the study of a task until it has ended.
 
@@ -112,6 +139,7 @@ def search_run(
         catalogue: items.parquet.
         folds: files of each fold.
         identity: seed and device of every fit, and the code.
+        asker: of a prompted run.
 
     Returns:
         `study`, the folder of the journal; `done`, the trials of this worker; `ended`, why.
@@ -119,7 +147,7 @@ def search_run(
     Raises:
         InputError: the files do not belong together.
     """
-    objective = task.objective(catalogue, folds, identity)
+    objective = task.objective(catalogue, folds, identity, asker)
     space = Space(task.ranges, task.fixed)
     axes = family_axes(task.model, space, task.search.together)
     folder = task.state_dir(catalogue, folds, identity.code)
@@ -134,7 +162,19 @@ def search_run(
     return {"study": str(folder), "done": done, "ended": taken.reason}
 
 
-def _do(study: SharedStudy, objective: Objective, claims: Sequence[Claim], together: bool) -> None:
+def _rows(paths: Sequence[str], names: Iterable[str], count: int) -> list[dict[str, Path]]:
+    """Paths that stand fold after fold, by name."""
+    known = list(names)
+    parts = [paths[len(known) * place : len(known) * (place + 1)] for place in range(count)]
+    return [dict(zip(known, map(Path, part), strict=True)) for part in parts]
+
+
+def _digest_of(path: Path) -> str:
+    """Of a file, or of a folder's files: a fine-tuned model is told by its model.json."""
+    return file_digest(path / "model.json" if path.is_dir() else path)
+
+
+def _do(study: SharedStudy, objective: Valued, claims: Sequence[Claim], together: bool) -> None:
     """Try what was taken; values that do not go together fail their own trial alone."""
     if not together:
         for claim in claims:
@@ -164,7 +204,7 @@ def _failing(study: SharedStudy, claims: Sequence[Claim]) -> Iterator[None]:
             study.fail(claim, str(error), seconds)
 
 
-def _try_one(study: SharedStudy, objective: Objective, claim: Claim) -> None:
+def _try_one(study: SharedStudy, objective: Valued, claim: Claim) -> None:
     found: list[float] = []
     epochs: list[int] = []
     seconds = 0.0
@@ -183,7 +223,7 @@ def _try_one(study: SharedStudy, objective: Objective, claim: Claim) -> None:
         study.finish(claim, float(np.mean(found)), facts)
 
 
-def _try_together(study: SharedStudy, objective: Objective, claims: Sequence[Claim]) -> None:
+def _try_together(study: SharedStudy, objective: Valued, claims: Sequence[Claim]) -> None:
     started = time.perf_counter()
     values = objective.family_values([claim.point for claim in claims])
     seconds = (time.perf_counter() - started) / len(claims)
