@@ -11,7 +11,6 @@ import optuna
 import orjson
 import pandas as pd
 import yaml
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -19,6 +18,7 @@ from llmseqrec.contracts import TRIALS, read_json, write_json, write_table, writ
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS
 from llmseqrec.resolve import ResolvedRun
+from llmseqrec.tuning.importance import importance
 from llmseqrec.tuning.objective import METRIC, run_at
 from llmseqrec.tuning.study import counts
 from llmseqrec.tuning.worker import Task
@@ -108,21 +108,6 @@ def best_of(frame: pd.DataFrame, tasks: Mapping[str, Task]) -> dict[str, Any]:
     }
 
 
-def importances(folders: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-    """How much of the best trials is due to each name, for each variant (PED-ANOVA)."""
-    found = {}
-    for variant, folder in folders.items():
-        storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
-        study = optuna.load_study(study_name=None, storage=storage)
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        shares: dict[str, float] = {}
-        if len({trial.value for trial in complete}) > 1:
-            evaluator = PedAnovaImportanceEvaluator()
-            shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-        found[variant] = {name: float(share) for name, share in sorted(shares.items())}
-    return found
-
-
 def merge_search(
     workers: Mapping[str, Path], tasks: Mapping[str, Task], beside: Mapping[str, Any], to: Path
 ) -> None:
@@ -140,7 +125,9 @@ def merge_search(
     frame = trial_table(studies)
     best = best_of(frame, tasks) | {"published": {}, "left_out": {}} | dict(beside)
     write_table(frame, to / "trials.parquet", TRIALS)
-    write_json(importances(folders), to / "importance.json")
+    write_json(
+        {name: importance(trials) for name, (_, trials) in studies.items()}, to / "importance.json"
+    )
     write_text(yaml.safe_dump(best, sort_keys=False, allow_unicode=True), to / "best.yaml")
 
 
