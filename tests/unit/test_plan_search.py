@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from snakemake.utils import update_config
 
 from llmseqrec.config import parse_config
 from llmseqrec.errors import InputError
@@ -188,3 +190,25 @@ def test_a_tuned_run_stays_where_it_was_searched(content: dict[str, Any]) -> Non
     )
     with pytest.raises(InputError, match=r"runs.best.search: sknn is of tiny, temporal"):
         planned(content)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "search", "values"),
+    [
+        ("beauty_search", "llm_seq_sim", {"similarity": "euclidean", "reduction": "lda64"}),
+        ("beauty_search_combined", "sknn_emb", {"reduction": None, "training_decay": "harmonic"}),
+        ("beauty_search_combined", "sequential", {"components.sknn_emb": "v_sknn"}),
+        ("beauty_search_combined", "blend", {"normalisation": "z_score"}),
+    ],
+)
+def test_what_the_study_searched_is_searched_on_beauty(
+    overlay: str, search: str, values: dict[str, Any]
+) -> None:
+    content: dict[str, Any] = {}
+    for path in ("config.yaml", f"overlays/{overlay}.yaml"):
+        update_config(content, yaml.safe_load((ROOT / "config" / path).read_text()))
+    plan = planned(content | {"only": ["beauty"]}).searches
+    assert search in plan.done
+    ranges = plan.task(search, plan.variants(search)[0])["ranges"]
+    for name, value in values.items():
+        assert value in ranges[name]["choices"]
