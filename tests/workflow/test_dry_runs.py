@@ -9,6 +9,7 @@ import yaml
 
 from llmseqrec.config import read_config
 from llmseqrec.config_docs import reference_page, schema_json
+from llmseqrec.contracts import read_json
 from tests.conftest import tiny_content, tiny_rows
 from tests.workflow.copies import ROOT, copy_project, run
 
@@ -85,6 +86,11 @@ def test_documented_dataset_runs_to_its_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     board = pd.read_csv(folder / "results" / "tables" / "leaderboard.mine.temporal.csv")
     assert board["model"].tolist() == ["V-SKNN", "MostPopular"]
+    (statement,) = read_json(folder / "results" / "tables" / "statements.mine.temporal.json")
+    assert (statement["a"], statement["b"]) == ("v_sknn", "popular")
+    assert statement["within_ties"] is not None  # ties were shuffled
+    page = (folder / "results" / "tables" / "comparison.mine.temporal.md").read_text()
+    assert statement["text"] in page
     # Another look of a table is a matter of tables and figures alone.
     script = folder / "workflow" / "scripts" / "build_leaderboard.py"
     script.write_text(script.read_text() + "REDRAWN = True\n")
