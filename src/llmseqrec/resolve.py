@@ -6,6 +6,7 @@ Light to import: the Snakefile calls this while it is parsed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ class ResolvedRun(Strict):
         return self.params_from != "tuned" and len(self.options) > 1
 
 
+@cache
 def read_published(folder: Path, name: str) -> dict[str, Any]:
-    """A file of published optima.
+    """A file of published optima; read once, since every run of a dataset asks, and not changed.
 
     Raises:
         InputError: there is none of that name.
