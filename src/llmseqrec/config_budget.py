@@ -40,7 +40,7 @@ def with_budget(content: Mapping[str, Any]) -> dict[str, Any]:
         content: before it is checked; an unknown budget adds nothing, and is refused later.
     """
     name: Any = content.get("budget")
-    if name not in BUDGETS:
+    if not isinstance(name, str) or name not in BUDGETS:
         return dict(content)
     top, of_search = BUDGETS[name]
     searches = content.get("searches")

@@ -35,6 +35,8 @@ class Comparisons(Strict):
     @model_validator(mode="before")
     @classmethod
     def _pairs_alone(cls, content: Any) -> Any:
+        if content is None:  # the key with nothing behind it
+            return {}
         return {"pairs": content} if isinstance(content, list | tuple) else content
 
     def metric_at(self, cutoffs: list[int]) -> str:

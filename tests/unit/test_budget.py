@@ -46,11 +46,12 @@ def test_without_a_budget_keys_have_their_own_defaults() -> None:
     assert config_of().seeds == [1]
 
 
-def test_an_unknown_budget_is_refused_by_name() -> None:
+@pytest.mark.parametrize("budget", ["weekend", ["quick"], 3])
+def test_an_unknown_budget_is_refused_by_name(budget: Any) -> None:
     with pytest.raises(
         InputError, match=r"budget: Input should be 'quick', 'overnight' or 'paper'"
     ):
-        config_of(budget="weekend")
+        config_of(budget=budget)
 
 
 def test_a_search_that_is_no_mapping_is_still_told_as_such() -> None:

@@ -73,6 +73,7 @@ def test_configured_pairs_of_runs_that_are_done_win(wrapped: bool) -> None:
     config = config_of(comparisons={"pairs": pairs} if wrapped else pairs)
     assert pairs_of(config, ["s_sknn", "popular"], []) == [["s_sknn", "popular"]]
     assert pairs_of(config_of(comparisons=[]), list(RUNS), []) == []
+    assert config_of(comparisons=None).comparisons == config_of().comparisons
 
 
 def test_statements_are_of_the_metric_named_or_the_longest_lists() -> None:
