@@ -70,6 +70,9 @@ class CostPlan:
                 jobs += [f"recommend/{stem}.train" for stem in self._stems(where, source)]
         if configured.search:
             jobs += self._searched(configured.search)
+            for part in self.plan.searches.folds(configured.search):
+                for component in self.plan.config.components_of(run):
+                    jobs += self._fitted((*where[:2], part), component)
         return jobs + self._chosen(*where[:2], run)
 
     def _stems(self, where: tuple[str, str, str], run: str) -> list[str]:
