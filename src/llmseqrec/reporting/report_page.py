@@ -42,7 +42,7 @@ _LEAD = (
 )
 _INSPECTOR = (
     "Test sessions, what came next in each, and what every run recommends with its first seed; hits"
-    " are marked. The arrow keys go to the previous and the next session."
+    " are marked. After a click on Next, the arrow keys step through the sessions too."
 )
 
 

@@ -107,8 +107,9 @@ const inspector = (() => {
   function show() {
     const none = chosen.length === 0;
     part("view").hidden = none;
-    part("previous").disabled = none || place === 0;
-    part("next").disabled = none || place === chosen.length - 1;
+    // Not `disabled`: a button that is loses the focus, and with it the arrow keys.
+    part("previous").ariaDisabled = String(none || place === 0);
+    part("next").ariaDisabled = String(none || place === chosen.length - 1);
     if (none) {
       part("status").textContent = "No session is like that.";
       return;
