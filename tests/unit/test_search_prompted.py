@@ -157,6 +157,18 @@ def test_models_of_the_folds_are_asked_once_for_each_way_of_sampling(
     assert max(frame[METRIC]) > 0
 
 
+def test_answers_that_name_nothing_are_worth_nothing(
+    asked: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_: SmallProvider, model: Path, questions: list[Any], request: Any) -> Any:
+        return [[""] * request.samples for _ in questions]
+
+    monkeypatch.setattr(SmallProvider, "answers", silent)
+    task, folds = job_of(asked)
+    objective = task.objective(ITEMS, folds, Identity(1), Asker(SETTINGS, Permission()))
+    assert objective.family_values([{}]) == [[0.0, 0.0]]
+
+
 def test_the_search_reads_models_of_folds_and_no_test_set(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").touch()
     plan = Plan(parse_config(asked_content(tmp_path)), ROOT)

@@ -29,6 +29,7 @@ from llmseqrec.tuning.objective import METRIC, Asker, Fold, run_at
 from llmseqrec.tuning.space import Point
 
 ANSWERS_DEPEND_ON = ("sampling", "samples", "decoding")
+LIST_TYPES = {"session_id": "int32", "rank": "int16", "item_id": "int32"}
 
 
 @dataclass
@@ -89,6 +90,7 @@ class PromptObjective:
         nearest = self._nearest_of(task, run, number)
         lists, _ = resolve_generations(task, asked_cases(task, fold.prompts), answers, nearest)
         counts = ItemCounts(np.ones(len(task.names), dtype=np.int64))
+        lists = lists.astype(LIST_TYPES)  # a table of no rows has none
         judged = judge(lists, Prompts.load(fold.prompts), counts, [CUTOFF])
         return float(judged.evaluation.aggregate[METRIC])
 
