@@ -20,7 +20,7 @@ CASES = (
     "decoding",
     "search",
 )
-ON_REQUEST = ("training_quality",)  # takes many minutes
+ON_REQUEST = ("training_quality", "redraw")  # the one takes many minutes, the other both cores
 ROOT = Path(__file__).resolve().parents[1]
 
 

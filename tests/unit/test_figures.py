@@ -211,6 +211,14 @@ def test_kept_metrics_get_a_panel_each():
     assert titles[2:] == ["HR@10 on validation sessions", "NDCG@10 on validation sessions"]
 
 
+def test_runs_without_validation_have_their_loss_drawn():
+    rows = [("A", 1, epoch, 5.0 - epoch, np.nan) for epoch in (1, 2)]
+    columns = ["model", "seed", "epoch", "loss", "validation"]
+    figure = training_figure(pd.DataFrame(rows, columns=columns), LABEL)
+    assert figure.axes[0].get_lines()[0].get_ydata().tolist() == [4, 3]
+    figure.draw_without_rendering()
+
+
 def test_more_models_than_looks_are_grey_in_training_curves():
     rows = [(f"model {n}", 1, 1, 1.0, 0.1) for n in range(12)]
     columns = ["model", "seed", "epoch", "loss", "validation"]

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from llmseqrec.config import Reduction, read_config
+from llmseqrec.config_figures import Positions
 from llmseqrec.figure_data import read_similarities
 from llmseqrec.plan import Plan
-from llmseqrec.plan_figures import FigurePlan, described, method_name
+from llmseqrec.plan_figures import ALWAYS, FigurePlan, described, method_name
 from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, build_leaderboard
 from llmseqrec.reporting.plots.costs import costs_against_accuracy, costs_figure
 from llmseqrec.reporting.plots.reductions import (
@@ -18,7 +19,7 @@ from llmseqrec.reporting.plots.reductions import (
     dimensions_figure,
     reductions_figure,
 )
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Tiny
 
 LABEL = Label("Sample", "temporal", "temporal", 300, "abcdef", [1])
 INTERVALS = {"ndcg@20": (0.01, 0.09), "hr@20": (0.02, 0.1)}
@@ -43,6 +44,19 @@ def test_runs_of_one_group_differ_in_their_reduction_alone() -> None:
             "LLMSeqSim (whitened 128)": "pca whitening, 128 dimensions",
         }
     }
+
+
+def test_an_experiment_has_the_figures_whose_inputs_exist(tiny: Tiny) -> None:
+    assert FigurePlan(Plan(tiny.config, ROOT)).names("tiny", "temporal") == [*ALWAYS, "costs"]
+    some = tiny.config.model_copy(update={"positions": Positions(depth=3, runs=["v_sknn"])})
+    figures = FigurePlan(Plan(some, ROOT))
+    assert "positions" in figures.names("tiny", "temporal")
+    paths = figures.asked_positions("tiny", "temporal")
+    assert list(paths.values()) == ["results/tiny/temporal/full/v_sknn/positions.json"]
+    quickstart = FigurePlan(Plan(read_config(ROOT / "config" / "quickstart.yaml"), ROOT))
+    found = set(quickstart.names("sample", "temporal"))
+    assert found - {*ALWAYS, "costs"} == {"training", "affinity", "reductions", "positions"}
+    assert "results/figures/affinity.sample.temporal.csv" in quickstart.files
 
 
 def test_reductions_are_told_apart_by_what_they_do() -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from llmseqrec.sessions import Sessions
 
-ROWS_AT_ONCE = 4096  # sessions, so that their vectors fit into memory
+SESSIONS_AT_ONCE = 8192  # whose sums of vectors are in memory
 
 
 def session_affinity(vectors: NDArray[np.float32], sessions: Sessions) -> NDArray[np.float64]:
@@ -27,7 +28,8 @@ def session_affinity(vectors: NDArray[np.float32], sessions: Sessions) -> NDArra
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros(vectors.shape, np.float32), where=lengths > 0)
-    parts = [_affinity(unit, part) for part in sessions.batches(ROWS_AT_ONCE)]
+    known = (lengths[:, 0] > 0).astype(np.float64)
+    parts = [_affinity(unit, known, part) for part in sessions.batches(SESSIONS_AT_ONCE)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -37,19 +39,15 @@ def permuted(sessions: Sessions, rng: np.random.Generator) -> Sessions:
     return Sessions(sessions.offsets, items, sessions.session_ids)
 
 
-def _affinity(unit: NDArray[np.float32], sessions: Sessions) -> NDArray[np.float64]:
+def _affinity(
+    unit: NDArray[np.float32], known: NDArray[np.float64], sessions: Sessions
+) -> NDArray[np.float64]:
     """Of n unit vectors with sum s, the n (n - 1) ordered pairs have |s|² - n as sum of cosines."""
-    entries = unit[sessions.items]  # (nnz, dim)
-    counted = entries.any(axis=1).astype(np.float64)
-    filled = sessions.lengths > 0
-    starts = sessions.offsets[:-1][filled]
-    found = np.full(len(sessions), np.nan)
-    if not len(starts):
-        return found
-    sums = np.add.reduceat(entries, starts, axis=0, dtype=np.float64)
-    n = np.add.reduceat(counted, starts)
+    ones = np.ones(len(sessions.items), dtype=np.float32)
+    rows = (ones, sessions.items, sessions.offsets)
+    matrix = csr_array(rows, shape=(len(sessions), len(unit)))
+    sums = np.asarray(matrix @ unit, dtype=np.float64)  # (n_sessions, dim)
+    n = matrix @ known
     pairs = n * (n - 1)
-    found[filled] = np.divide(
-        (sums**2).sum(axis=1) - n, pairs, out=np.full(len(n), np.nan), where=pairs > 0
-    )
-    return found
+    nothing = np.full(len(n), np.nan)
+    return np.divide((sums**2).sum(axis=1) - n, pairs, out=nothing, where=pairs > 0)

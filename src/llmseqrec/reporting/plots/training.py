@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,7 +52,8 @@ def _draw_model(axes: Axes, history: pd.DataFrame, column: str, place: int) -> N
             axes.plot(seed["epoch"], seed[column], color=GREY, linewidth=0.7, label=label)
         else:
             values = seed[column].reset_index(drop=True)
-            best = int(values.argmin() if column == "loss" else values.argmax())
+            worth = -values if column == "loss" else values
+            best = int(np.nan_to_num(worth, nan=-np.inf).argmax())  # not every run validates
             look = line_look(place) | {"markevery": [best], "linewidth": 1.1}
             axes.plot(seed["epoch"], values, label=label, **look)
         label = None
