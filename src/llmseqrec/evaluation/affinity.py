@@ -47,7 +47,8 @@ def _affinity(
     rows = (ones, sessions.items, sessions.offsets)
     matrix = csr_array(rows, shape=(len(sessions), len(unit)))
     sums = np.asarray(matrix @ unit, dtype=np.float64)  # (n_sessions, dim)
-    n = matrix @ known
+    n = np.asarray(matrix @ known, dtype=np.float64)
     pairs = n * (n - 1)
-    nothing = np.full(len(n), np.nan)
-    return np.divide((sums**2).sum(axis=1) - n, pairs, out=nothing, where=pairs > 0)
+    found = np.full(len(n), np.nan)
+    np.divide((sums**2).sum(axis=1) - n, pairs, out=found, where=pairs > 0)
+    return found

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from llmseqrec.reporting.leaderboard import Label
-from llmseqrec.reporting.plots.frame import head
+from llmseqrec.reporting.plots.frame import head, panel_grid
 from llmseqrec.reporting.style import COLOURS, RC, new_figure
 
 SESSIONS, CHANCE = "sessions", "items permuted"
@@ -52,13 +52,10 @@ def affinity_figure(data: pd.DataFrame, label: Label) -> Figure:
         label: of the experiment.
     """
     names = list(data["embedding"].unique())
-    columns = min(len(names), COLUMNS)
-    rows = -(-len(names) // COLUMNS)
+    columns, rows = min(len(names), COLUMNS), -(-len(names) // COLUMNS)
     with mpl.rc_context(RC):
         figure = new_figure(max(3.0 * columns, 6.4), 1.4 + 2.4 * rows)
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in panels.flat[len(names) :]:
-            axes.set_visible(False)
+        panels = panel_grid(figure, len(names), COLUMNS)
         for axes, name in zip(panels.flat, names, strict=False):
             for kind, (line, colour) in LOOKS.items():
                 part = data[(data["embedding"] == name) & (data["of"] == kind)]

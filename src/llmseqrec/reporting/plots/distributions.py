@@ -52,7 +52,7 @@ def distributions_figure(data: pd.DataFrame, label: Label) -> Figure:
         LENGTH: ("items in the session, at least", "share of sessions", "Length of sessions"),
     }
     with mpl.rc_context(RC):
-        figure = new_figure(8.6, 3.9)
+        figure = new_figure(8.6, 4.2)
         panels = figure.subplots(1, 2)
         for axes, (panel, (x, y, title)) in zip(panels, axis.items(), strict=True):
             shown = data[data["panel"] == panel]
@@ -63,7 +63,8 @@ def distributions_figure(data: pd.DataFrame, label: Label) -> Figure:
             for side in (axes.xaxis, axes.yaxis):  # plain numbers: powers need math text
                 side.set_major_formatter(StrMethodFormatter("{x:g}"))
                 side.set_minor_formatter(NullFormatter())
-        panels[1].legend(loc="lower left")
+        handles = panels[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]))
         head(figure, label)
     return figure
 

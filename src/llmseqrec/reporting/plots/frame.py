@@ -6,8 +6,10 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from llmseqrec.reporting.leaderboard import Label
 from llmseqrec.reporting.style import COLOURS, LINES, MARKERS, NAME_WIDTH, RC, new_figure
@@ -49,6 +51,19 @@ def point_look(place: int) -> dict[str, Any]:
     """Marker of a point, for twice as many models as lines: the second half is hollow."""
     look = line_look(place) | {"linestyle": "none"}
     return look if place % (2 * NAMED) < NAMED else look | {"markerfacecolor": "none"}
+
+
+def panel_grid(figure: Figure, count: int, columns: int) -> NDArray[np.object_]:
+    """(rows, columns) panels of common axes; those beyond the count are not shown."""
+    columns = min(count, columns)
+    panels: NDArray[np.object_] = figure.subplots(
+        -(-count // columns), columns, sharex=True, sharey=True, squeeze=False
+    )
+    for axes in panels.flat[count:]:
+        axes.set_visible(False)
+    for axes in panels.flat[max(count - columns, 0) : count]:  # nothing is shown below them
+        axes.xaxis.set_tick_params(labelbottom=True)
+    return panels
 
 
 def wrapped(name: object) -> str:

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from llmseqrec.reporting.leaderboard import RAN, Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
-from llmseqrec.reporting.plots.frame import head, legend_beside, point_look
+from llmseqrec.reporting.plots.frame import head, legend_beside, panel_grid, point_look
 from llmseqrec.reporting.style import COLOURS, RC, new_figure
 
 COLUMNS = 3  # panels side by side
@@ -49,9 +49,7 @@ def dimensions_figure(data: pd.DataFrame, label: Label) -> Figure:
     columns, rows = min(len(names), COLUMNS), -(-len(names) // COLUMNS)
     with mpl.rc_context(RC):
         figure = new_figure(3.0 * columns + 2.4, 1.2 + max(2.5 * rows, 0.17 * len(methods)))
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes in panels.flat[len(names) :]:
-            axes.set_visible(False)
+        panels = panel_grid(figure, len(names), COLUMNS)
         for axes, name in zip(panels.flat, names, strict=False):
             for place, method in enumerate(methods):
                 line = data[(data["embedding"] == name) & (data["method"] == method)]
