@@ -173,7 +173,7 @@ def test_many_ranks_are_thinned_but_keep_their_ends():
     assert ranks["x"].iloc[[0, -1]].tolist() == [1, 5000]
 
 
-@pytest.mark.parametrize("models", [1, 20])
+@pytest.mark.parametrize("models", [1, 32])
 def test_tradeoff_draws_every_model_that_ran_and_no_other(models):
     beyond = {"catcov@20": 0.5, "seren@20": 0.02, "novel@20": 12.0}
     results = [RunResult(f"model {n}", [scores(0.01 * n) | beyond]) for n in range(models)]
@@ -183,8 +183,16 @@ def test_tradeoff_draws_every_model_that_ran_and_no_other(models):
     for axes, value in zip(figure.axes, beyond.values(), strict=True):
         found = drawn_lines(axes)
         assert found == {f"model {n}": [[value, 0.01 * n]] for n in range(models)}
-    looks = {(p.get_color(), p.get_markerfacecolor()) for p in figure.axes[0].get_lines()[:16]}
-    assert len(looks) == min(models, 16)
+    looks = {(point.get_marker(), point.get_fillstyle()) for point in figure.axes[0].get_lines()}
+    assert len(looks) == models  # told apart in grey, too
+
+
+def test_points_beyond_the_looks_are_grey_and_named_together():
+    data = pd.DataFrame({"model": [f"model {n}" for n in range(40)]})
+    data = data.assign(**{"ndcg@20": 0.1, "catcov@20": 0.1, "seren@20": 0.1, "novel@20": 9.0})
+    figure = tradeoff_figure(data, LABEL)
+    names = [text.get_text() for text in figure.axes[-1].get_legend().get_texts()]
+    assert names == [*(f"model {n}" for n in range(32)), "other models"]
 
 
 def test_training_curves_have_a_line_a_seed_and_mark_the_best_epoch():

@@ -12,7 +12,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from llmseqrec.reporting.leaderboard import RAN, Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
-from llmseqrec.reporting.plots.frame import empty_figure, head, legend_beside, point_look, wrapped
+from llmseqrec.reporting.plots.frame import (
+    empty_figure,
+    head,
+    legend_beside,
+    point_label,
+    point_look,
+)
 from llmseqrec.reporting.style import RC, new_figure
 
 PANELS = {
@@ -68,7 +74,8 @@ def costs_figure(data: pd.DataFrame, label: Label) -> Figure:
 def _draw(axes: Axes, rows: pd.DataFrame, name: str, order: Sequence[str]) -> None:
     """A point a model, of the same look in every panel."""
     for model, accuracy, cost in zip(rows["model"], rows.iloc[:, 1], rows[name], strict=True):
-        axes.plot(cost, accuracy, label=wrapped(model), **point_look(order.index(model)))
+        place = order.index(model)
+        axes.plot(cost, accuracy, label=point_label(place, model), **point_look(place))
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=6))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -6,15 +6,16 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from llmseqrec.reporting.leaderboard import Label
-from llmseqrec.reporting.style import COLOURS, LINES, MARKERS, NAME_WIDTH, RC, new_figure
+from llmseqrec.reporting.style import COLOURS, GREY, LINES, MARKERS, NAME_WIDTH, RC, new_figure
 
 NAMED = len(MARKERS)  # models that lines tell apart; the others are drawn in grey
+FILLS = ("full", "none", "left", "bottom")
+POINTS = NAMED * len(FILLS)  # models that points tell apart
 
 
 def head(figure: Figure, label: Label, details: str = "") -> None:
@@ -48,15 +49,23 @@ def line_look(place: int) -> dict[str, Any]:
 
 
 def point_look(place: int) -> dict[str, Any]:
-    """Marker of a point, for twice as many models as lines: the second half is hollow."""
-    look = line_look(place) | {"linestyle": "none"}
-    return look if place % (2 * NAMED) < NAMED else look | {"markerfacecolor": "none"}
+    """Marker and colour of the point of the model at a place; after POINTS they are all grey."""
+    if place >= POINTS:
+        return {"color": GREY, "linestyle": "none", "marker": ".", "zorder": 1}
+    return line_look(place) | {"linestyle": "none", "fillstyle": FILLS[place // NAMED]}
 
 
-def panel_grid(figure: Figure, count: int, columns: int) -> NDArray[np.object_]:
+def point_label(place: int, name: object) -> str:
+    """What a legend says of it: the grey ones are named together, by the first of them."""
+    if place < POINTS:
+        return wrapped(name)
+    return "other models" if place == POINTS else "_unnamed"
+
+
+def panel_grid(figure: Figure, count: int, columns: int) -> NDArray[Any]:
     """(rows, columns) panels of common axes; those beyond the count are not shown."""
     columns = min(count, columns)
-    panels: NDArray[np.object_] = figure.subplots(
+    panels: NDArray[Any] = figure.subplots(
         -(-count // columns), columns, sharex=True, sharey=True, squeeze=False
     )
     for axes in panels.flat[count:]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from llmseqrec.reporting.leaderboard import RAN, Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
-from llmseqrec.reporting.plots.frame import head, legend_beside, panel_grid, point_look
+from llmseqrec.reporting.plots.frame import head, legend_beside, panel_grid, point_label, point_look
 from llmseqrec.reporting.style import COLOURS, RC, new_figure
 
 COLUMNS = 3  # panels side by side
@@ -54,7 +54,8 @@ def dimensions_figure(data: pd.DataFrame, label: Label) -> Figure:
             for place, method in enumerate(methods):
                 line = data[(data["embedding"] == name) & (data["method"] == method)]
                 look = point_look(place) | {"linestyle": "-", "linewidth": 0.9}
-                axes.plot(line["dimensions"], line[metric], label=method, **look)
+                name_shown = point_label(place, method)
+                axes.plot(line["dimensions"], line[metric], label=name_shown, **look)
             axes.set(title=name, xlabel="dimensions")
             axes.set_xscale("log", base=2)
             ticks = sorted(set(data["dimensions"]))

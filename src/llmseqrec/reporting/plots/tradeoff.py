@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 
 from llmseqrec.reporting.leaderboard import RAN, Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
-from llmseqrec.reporting.plots.frame import empty_figure, head, legend_beside, point_look, wrapped
+from llmseqrec.reporting.plots.frame import (
+    empty_figure,
+    head,
+    legend_beside,
+    point_label,
+    point_look,
+)
 from llmseqrec.reporting.style import RC, new_figure
 
 UNITS = {
@@ -46,7 +52,7 @@ def tradeoff_figure(data: pd.DataFrame, label: Label) -> Figure:
         for axes, metric in zip(panels, others, strict=True):
             for place, row in enumerate(data.itertuples(index=False)):
                 values = dict(zip(data.columns, row, strict=True))
-                name = wrapped(values["model"])
+                name = point_label(place, values["model"])
                 axes.plot(values[metric], values[accuracy], label=name, **point_look(place))
             unit = UNITS[metric.split("@")[0]]
             axes.set(xlabel=f"{metric_header(metric)} ({unit})")
