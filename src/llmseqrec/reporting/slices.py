@@ -47,7 +47,9 @@ def slices_table(slices: pd.DataFrame, displays: Mapping[str, str]) -> pd.DataFr
 
 
 def slices_layout(frame: pd.DataFrame, label: Label) -> Layout:
-    """The metrics of each bin with their intervals, NDCG and HR at the largest cut-off first."""
+    """NDCG and HR at the largest cut-off with their intervals, then the other metrics of each bin;
+    the csv has all intervals.
+    """
     leading, others = by_importance(metrics_in(frame))
     columns = [
         Column("slice", "Slice"),
@@ -56,7 +58,8 @@ def slices_layout(frame: pd.DataFrame, label: Label) -> Layout:
         Column("sessions", "Sessions", 0),
     ]
     for metric in [*leading, *others]:
-        interval = (f"{metric}_ci_low", f"{metric}_ci_high")
+        ends = (f"{metric}_ci_low", f"{metric}_ci_high")
+        interval = ends if metric in leading else None
         columns.append(replace(metric_column(metric), ranked=False, interval=interval))
     caption = (
         f"{label.details[0].upper()}{label.details[1:]}. Means over seeds of the sessions of each "
