@@ -20,7 +20,7 @@ from llmseqrec.models.base import Catalogue, Setting
 from llmseqrec.models.parameters import LLMSeqSimParameters, SimilarityDecay
 from llmseqrec.models.similarity import LLMSeqSim
 from llmseqrec.sessions import Prompts, Sessions
-from llmseqrec.tuning.families import similarity_gains
+from llmseqrec.tuning.families import similarity_means
 from llmseqrec.tuning.space import Space
 from llmseqrec.tuning.study import Ended, SharedStudy
 
@@ -46,7 +46,7 @@ def family(vectors: np.ndarray, folds: list[Prompts]) -> int:
     options.append(LLMSeqSimParameters(pooling="last"))
     recommender = LLMSeqSim(options[0], Catalogue(len(vectors), vectors), Setting())
     for prompts in folds:
-        similarity_gains(recommender, prompts, options, 20).mean(axis=1)
+        similarity_means(recommender, prompts, options)
     return len(options)
 
 
