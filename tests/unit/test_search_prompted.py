@@ -157,6 +157,17 @@ def test_models_of_the_folds_are_asked_once_for_each_way_of_sampling(
     assert max(frame[METRIC]) > 0
 
 
+def test_a_model_that_was_trained_anew_begins_a_new_study(asked: Searched) -> None:
+    task, folds = job_of(asked)
+    before = task.state_dir(ITEMS, folds, "")
+    assert task.state_dir(ITEMS, folds, "") == before
+    (weights,) = folds[0].asked["language_model"].rglob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert task.state_dir(ITEMS, folds, "") != before
+
+
 def test_answers_that_name_nothing_are_worth_nothing(
     asked: Searched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

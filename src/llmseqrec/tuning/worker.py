@@ -170,8 +170,9 @@ def _rows(paths: Sequence[str], names: Iterable[str], count: int) -> list[dict[s
 
 
 def _digest_of(path: Path) -> str:
-    """Of a file, or of a folder's files: a fine-tuned model is told by its model.json."""
-    return file_digest(path / "model.json" if path.is_dir() else path)
+    """Of a file, or of all files of a folder: model.json tells how it was trained, not on what."""
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    return digest([file_digest(each) for each in files])
 
 
 def _do(study: SharedStudy, objective: Valued, claims: Sequence[Claim], together: bool) -> None:
