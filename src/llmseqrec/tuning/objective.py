@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import orjson
 from pydantic import ValidationError
 
 from llmseqrec.combinations import CUTOFF
-from llmseqrec.config import LanguageModelSettings
+from llmseqrec.config import Config, LanguageModelSettings, Search
 from llmseqrec.config_base import first_problem
 from llmseqrec.config_search import COMPONENT_AXIS, NAMED_AXES, OPTION_AXIS
 from llmseqrec.errors import InputError
@@ -76,6 +76,13 @@ class Asker(NamedTuple):
 
     settings: LanguageModelSettings
     permission: Permission
+
+    @classmethod
+    def of(cls, config: Config, search: Search) -> Self | None:
+        """Of a search's run; None where it asks no language model."""
+        if not config.runs[search.run].prompted:
+            return None
+        return cls(config.language_model_of(search.run), Permission.of(config, search.dataset))
 
 
 class Valued(Protocol):
