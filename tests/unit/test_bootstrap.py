@@ -158,3 +158,10 @@ def test_bad_input_is_told_in_one_line(sessions: int, level: float, draws: int) 
 def test_runs_of_different_sessions_cannot_be_compared() -> None:
     with pytest.raises(InputError, match="3 and 2"):
         difference_intervals(np.zeros((1, 3, 1)), np.zeros((1, 2, 1)), np.random.default_rng(0))
+
+
+def test_an_interval_of_two_seeds_that_disagree_stays_within_what_a_metric_can_be() -> None:
+    values = np.zeros((2, 50, 1))
+    values[1, :25] = 1.0
+    found = mean_intervals(values, np.random.default_rng(0))
+    assert (found.low[0], found.high[0]) == (0.0, 1.0)

@@ -24,7 +24,7 @@ by far more than sessions let a mean vary, five of them cover about 92 % instead
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class _Seeds:
 def mean_intervals(
     values: FloatArray, rng: np.random.Generator, level: float = 0.95, draws: int = 2000
 ) -> Intervals:
-    """Intervals of a run's means.
+    """Intervals of a run's means, within what the sessions' values allow.
 
     Args:
         values: (seeds, sessions, metrics).
@@ -80,7 +80,9 @@ def mean_intervals(
     Raises:
         InputError: no session, a level outside (0, 1) or no draw.
     """
-    return _intervals([values], rng, level, draws)
+    found = _intervals([values], rng, level, draws)
+    lowest, highest = values.min(axis=(0, 1)), values.max(axis=(0, 1))
+    return replace(found, low=np.maximum(found.low, lowest), high=np.minimum(found.high, highest))
 
 
 def difference_intervals(
