@@ -104,6 +104,13 @@ def test_a_leaderboard_in_which_nothing_ran(published):
     assert len(build_leaderboard([], LABEL, [NotRun("Paid", "no key")])) == 1
 
 
+def test_a_leaderboard_in_which_nothing_ran_and_nothing_was_published(tmp_path):
+    frame = build_leaderboard([], LABEL, [NotRun("A", "no key")])
+    write_tables(frame, leaderboard_layout(frame, LABEL), tmp_path / "board")
+    assert "not run: no key" in (tmp_path / "board.md").read_text()
+    assert "A: not run: no key" in format_leaderboard(frame)
+
+
 def test_label_says_what_was_measured():
     assert str(LABEL) == (
         "Sample (synthetic data), temporal split: 300 test sessions, full ranking, seeds 1, 2, "

@@ -82,7 +82,12 @@ def similarities_layout(frame: pd.DataFrame, label: Label, missing: Mapping[str,
 
 
 def by_importance(metrics: Sequence[str]) -> tuple[list[str], list[str]]:
-    """NDCG and HR at the largest cut-off; the other metrics, largest cut-off first."""
+    """NDCG and HR at the largest cut-off; the other metrics, largest cut-off first.
+
+    Both are empty where nothing ran and nothing was published.
+    """
+    if not metrics:
+        return [], []
     leading = [headline(metrics), headline(metrics, "hr")]
     others = [metric for metric in metrics if metric not in leading]
     return leading, sorted(others, key=lambda metric: -int(metric.split("@")[1]))

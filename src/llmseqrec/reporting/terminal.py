@@ -7,9 +7,9 @@ from textwrap import wrap
 import pandas as pd
 
 from llmseqrec.reporting.cells import Column, footnotes, present
-from llmseqrec.reporting.layouts import DECIMALS
+from llmseqrec.reporting.layouts import DECIMALS, by_importance
 from llmseqrec.reporting.leaderboard import NOT_RUN, PUBLISHED_ONLY, RAN
-from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
+from llmseqrec.reporting.metric_names import metric_header, metrics_in
 
 WIDTH = 100
 
@@ -40,12 +40,13 @@ def format_leaderboard(frame: pd.DataFrame, heading: str = "") -> str:
 def _columns(frame: pd.DataFrame) -> list[Column]:
     """Model, NDCG and HR at both ends of the cut-offs, the interval of the headline, coverage."""
     metrics = metrics_in(frame)
-    shown = [metrics[0], metrics[1], headline(metrics), headline(metrics, "hr")]
+    leading, _ = by_importance(metrics)
+    shown = [*metrics[:2], *leading]
     shown = [*dict.fromkeys(shown), *(m for m in metrics[-6:] if m.startswith("catcov@"))]
     columns = [Column("rank", "#", 0), Column("model", "Model")]
     for metric in shown:
         low, high = f"{metric}_ci_low", f"{metric}_ci_high"
-        detailed = metric == headline(metrics) and low in frame
+        detailed = metric == leading[0] and low in frame
         header = metric_header(metric) + (" [95 %]" if detailed else "")
         interval = (low, high) if detailed else None
         columns.append(Column(metric, header, DECIMALS[metric.split("@")[0]], interval=interval))
