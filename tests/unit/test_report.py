@@ -14,9 +14,15 @@ import pytest
 from llmseqrec.config import parse_config
 from llmseqrec.contracts import ITEMS, RECOMMENDATIONS, write_table
 from llmseqrec.inspection import PROMPT_LENGTH, inspected_sessions, inspection_script
+from llmseqrec.measurements import COLUMNS
 from llmseqrec.plan import Plan
 from llmseqrec.plan_report import ReportPlan
 from llmseqrec.report import write_report
+from llmseqrec.reporting.costs import build_costs
+from llmseqrec.reporting.leaderboard import Label, NotRun, build_leaderboard
+from llmseqrec.reporting.report_content import Content, Experiment, RunPanel
+from llmseqrec.reporting.report_page import report_html
+from llmseqrec.reporting.report_runs import run_panel
 from llmseqrec.sessions import Prompts, Sessions
 from tests.browser.made import make_results, make_shared
 from tests.conftest import ROOT, tiny_content
@@ -68,6 +74,25 @@ def test_can_be_read_without_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "1 without a difference that can be told No difference can be told." in text
     assert "All jobs together took 10 s of wall time" in text
     assert "How to read it. On two lines." in text
+
+
+def test_a_run_of_which_nothing_was_measured_says_so() -> None:
+    row = {"run": "A", "dataset": "Shop", "split": "temporal", "jobs": ["train_model/a"]}
+    costs = build_costs(pd.DataFrame(columns=["rule", *COLUMNS], dtype=float), [row])
+    seed = {"seed": 1, "metrics": {"ndcg@20": 0.1, "hr@20": 0.2}}
+    text = Texts(run_panel(RunPanel("run-a", "A", seeds=[seed], costs=costs), "Shop")).text
+    assert "Note no job of it was measured here" in text
+
+
+def test_an_experiment_in_which_nothing_could_run() -> None:
+    label = Label("Shop", "temporal", "temporal", 0, "", [1])
+    board = build_leaderboard([], label, [NotRun("Paid", "no key")])
+    runs = [RunPanel("run-paid", "Paid", "no key")]
+    withheld = "no run could be done"
+    experiment = Experiment("shop.temporal", label, board, runs=runs, withheld=withheld)
+    text = Texts(report_html(Content([experiment]))).text
+    assert "No model has run here." in text
+    assert text.count("not run: no key") == 2  # leaderboard and panel
 
 
 def test_everything_it_refers_to_lies_beside_it(

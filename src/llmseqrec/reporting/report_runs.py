@@ -66,12 +66,15 @@ def _known(run: RunPanel) -> str:
 
 
 def _costs(costs: pd.DataFrame) -> dict[str, str]:
-    """Cost and time of the run, by the headers of the table."""
+    """Cost and time of the run, by the headers of the table; then the note on them."""
     if costs.empty:
         return {}
     columns = [column for column in costs_layout(costs).columns if column.numeric]
-    (cells,) = present(costs, columns)
-    return {column.header: cell.text for column, cell in zip(columns, cells, strict=True)}
+    # A row without columns would be no row at all: nothing of the run may have been measured.
+    cells = present(costs, columns)[0] if columns else []
+    found = {column.header: cell.text for column, cell in zip(columns, cells, strict=True)}
+    note = costs["note"].fillna("").iloc[0]
+    return found | ({"Note": str(note)} if note else {})
 
 
 def _seeds(run: RunPanel) -> str:
