@@ -146,6 +146,21 @@ def test_datasets_are_counted_or_say_why_not(tmp_path: Path) -> None:
     assert frame.loc["Steam", "sessions_published"] == 279290
 
 
+def test_a_dataset_without_core_and_classes_has_gaps_there(tmp_path: Path) -> None:
+    counts = {"sessions": 22363, "items": 12101, "interactions": 198502, "classes": None}
+    write_json(counts, tmp_path / "statistics.json")
+    task = {
+        "counts": {"Beauty": {"statistics": str(tmp_path / "statistics.json"), "p_core": None}},
+        "missing": {},
+        "published": str(PUBLISHED / "table2_datasets.csv"),
+    }
+    frame, layout = study_table("datasets", task)
+    beauty = frame.set_index("dataset").loc["Beauty"]
+    assert beauty[["p_core", "classes", "classes_difference"]].isna().all()
+    assert (beauty["p_core_published"], beauty["sessions"]) == (5, 22363)
+    assert next(row for row in to_markdown(frame, layout).splitlines() if "| Beauty |" in row)
+
+
 def test_trials_of_all_searches_of_a_model_count_together(tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
     path.write_text(yaml.safe_dump({"trials": {"complete": 90, "pruned": 10}}))

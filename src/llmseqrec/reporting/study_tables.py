@@ -196,11 +196,16 @@ def _beside(ours: Values, published: Values, keys: Sequence[str]) -> dict[str, A
     """Each value with its spread, the published one and the relative difference."""
     row: dict[str, Any] = {}
     for key in keys:
-        own, theirs = (float(known.get(key, np.nan)) for known in (ours, published))
-        row |= {key: own, f"{key}_sd": float(ours.get(f"{key}_sd", np.nan))}
+        own, theirs = _number(ours.get(key)), _number(published.get(key))
+        row |= {key: own, f"{key}_sd": _number(ours.get(f"{key}_sd"))}
         row |= {f"{key}_published": theirs}
         row |= {f"{key}_difference": (own - theirs) / theirs if theirs else np.nan}
     return row
+
+
+def _number(value: Any) -> float:
+    """A value; NaN where there is none, as the p-core of a dataset that was not reduced."""
+    return np.nan if value is None else float(value)
 
 
 def _columns(own: Any) -> list[Column]:
