@@ -27,7 +27,7 @@ def inspected_sessions(
 
     Items are numbered anew, 0..m-1, in the order of their ids; `titles` has all that occur. Arrays
     are little-endian unsigned integers in base64, of `bytes` bytes each; the largest number stands
-    for nothing, where a list ends early. Keys:
+    for nothing, where a list ends early or has no item of a rank. Keys:
 
     sessions: (n,) session ids, ascending (4 bytes).
     lengths: (n,) items of each prompt (4 bytes), of which the last PROMPT_LENGTH are there.

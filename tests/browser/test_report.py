@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from llmseqrec.contracts import RECOMMENDATIONS, read_table, write_table
 from llmseqrec.report import write_report
 from tests.browser.chromium import Chromium, program
 from tests.browser.made import make_results, make_shared
@@ -32,6 +34,10 @@ class Made:
 
 def made(root: Path, names: dict[str, list[str]], sessions: int, titles: list[str]) -> Made:
     specs = [make_results(root, name, runs, sessions, titles) for name, runs in names.items()]
+    return written(root, specs)
+
+
+def written(root: Path, specs: list[dict[str, Any]]) -> Made:
     files = make_shared(root, specs)
     here = Path.cwd()
     os.chdir(root)  # where the workflow runs
@@ -189,6 +195,22 @@ def test_hits_are_marked_at_their_rank(page: Chromium) -> None:
     assert page.run("document.querySelectorAll('.list li').length") == 30
     page.choose("#inspect-length", "20")
     assert page.run("document.querySelectorAll('.list li').length") == 60
+
+
+def test_an_item_keeps_its_rank_where_a_list_has_holes(browser: Chromium, tmp_path: Path) -> None:
+    spec = make_results(tmp_path, "shop", RUNS[:2], 12, TITLES)
+    path = tmp_path / spec["runs"]["second_run"]["folders"][0] / "recommendations.test.parquet"
+    lists = read_table(path, RECOMMENDATIONS)
+    # As lists of another system whose repeats were removed; the target stands at rank 2.
+    write_table(lists[~lists["rank"].isin([1, 4])], path, RECOMMENDATIONS)
+    browser.open(written(tmp_path, [spec]).page)
+    inspect(browser)
+    target = texts(browser, "#inspect-target")[0]
+    assert texts(browser, ".list:nth-child(2) li.hit") == [f"✓ {target}"]
+    ranks = browser.run(
+        "[...document.querySelectorAll('.list:nth-child(2) li')].map(each => each.value)"
+    )
+    assert ranks == [2, 3, 5, 6, 7, 8, 9, 10]
 
 
 def test_shows_only_hits_or_misses_of_a_run(page: Chromium) -> None:

@@ -81,6 +81,12 @@ const inspector = (() => {
     return line;
   }
 
+  function ranked(item, rank, hit) {
+    const line = listItem(data.titles[item], hit);
+    line.value = rank;
+    return line;
+  }
+
   function listOf(run, session) {
     const box = document.createElement("div");
     const head = document.createElement("h3");
@@ -88,16 +94,14 @@ const inspector = (() => {
     const lines = document.createElement("ol");
     const rank = run.ranks[session];
     const length = Math.min(Number(part("length").value), data.k);
-    const titles = titlesOf(run.items.subarray(session * data.k, session * data.k + length));
+    const items = run.items.subarray(session * data.k, (session + 1) * data.k);
     told.textContent = rank ? `hit at rank ${rank}` : "miss";
-    if (!titles.length) told.textContent = "no list";
+    if (items.every(item => item === data.nothing)) told.textContent = "no list";
     head.append(run.name, told);
-    lines.append(...titles.map((title, at) => listItem(title, at + 1 === rank)));
-    if (rank > length) { // below what is shown
-      const line = listItem(data.titles[data.targets[session]], true);
-      line.value = rank;
-      lines.append(line);
-    }
+    items.forEach((item, at) => {
+      if (item === data.nothing) return; // the list has ended, or has no item of this rank
+      if (at < length || at + 1 === rank) lines.append(ranked(item, at + 1, at + 1 === rank));
+    });
     box.classList.add("list");
     box.classList.toggle("hit", rank > 0);
     box.append(head, lines);
