@@ -253,6 +253,17 @@ def test_another_dataset_is_read_when_it_is_chosen(page: Chromium) -> None:
     assert "hit by 2 of 2 runs" in status(page)
 
 
+def test_a_session_is_gone_as_soon_as_another_dataset_is_chosen(page: Chromium) -> None:
+    inspect(page)
+    page.run(
+        "(() => { const asked = document.getElementById('inspect-experiment');"
+        " asked.value = 'films.temporal'; asked.dispatchEvent(new Event('change'));"
+        " window.seen = !document.getElementById('inspect-view').hidden; })()"
+    )
+    assert page.run("window.seen") is False
+    page.wait_for("document.querySelectorAll('.list').length === 2")
+
+
 def test_its_policy_stops_what_does_not_belong_to_it(browser: Chromium, report: Made) -> None:
     browser.open(report.page)
     browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"taken=1\">')")

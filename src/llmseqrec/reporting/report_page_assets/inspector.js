@@ -160,6 +160,7 @@ const inspector = (() => {
   part("experiment").addEventListener("change", () => {
     data = null;
     chosen = [];
+    part("view").hidden = true; // what it shows is of the other experiment
     choose();
   });
   for (const name of ["filter", "run"]) part(name).addEventListener("change", filter);
