@@ -264,6 +264,12 @@ def test_a_session_is_gone_as_soon_as_another_dataset_is_chosen(page: Chromium) 
     page.wait_for("document.querySelectorAll('.list').length === 2")
 
 
+def test_an_address_that_no_part_has_does_no_harm(browser: Chromium, report: Made) -> None:
+    browser.open(report.page, "#%E0%A4%A")
+    assert browser.complaints == []
+    inspect(browser)
+
+
 def test_its_policy_stops_what_does_not_belong_to_it(browser: Chromium, report: Made) -> None:
     browser.open(report.page)
     browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"taken=1\">')")

@@ -42,7 +42,8 @@ filterMetrics();
 
 // A link to a folded part unfolds it.
 function unfold() {
-  const part = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  // Parts are called by letters, digits and signs that no address changes: nothing to decode.
+  const part = document.getElementById(location.hash.slice(1));
   if (part instanceof HTMLDetailsElement) {
     part.open = true;
     part.scrollIntoView();
