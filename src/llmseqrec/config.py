@@ -21,7 +21,7 @@ from pydantic import (
 
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
-from llmseqrec.config_base import defined, first_problem, one_of
+from llmseqrec.config_base import check_displays, defined, first_problem, one_of
 from llmseqrec.config_budget import BUDGET_DESCRIPTION, BudgetName, with_budget
 from llmseqrec.config_comparisons import Comparisons as Comparisons
 from llmseqrec.config_figures import Positions
@@ -226,14 +226,10 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _known_names(self) -> Config:
-        displays: dict[str, str] = {}
+        check_displays("datasets", {name: d.display for name, d in self.datasets.items()})
+        check_displays("runs", {name: run.display for name, run in self.runs.items()})
         for name, run in self.runs.items():
             where = f"runs.{name}"
-            if run.display in displays:
-                raise ValueError(
-                    f"{where}.display: {run.display!r} is runs.{displays[run.display]}'s"
-                )
-            displays[run.display] = name
             if name in ("train", "valid", "test", "embeddings"):
                 raise ValueError(f"{where}: a run cannot have the name of a folder beside it")
             defined(run.embedding, self.embeddings, f"{where}.embedding")

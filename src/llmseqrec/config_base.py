@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -67,3 +68,17 @@ def defined(name: str | None, known: Any, where: str) -> None:
     """Raise ValueError where a name stands for nothing."""
     if name is not None and name not in known:
         raise ValueError(f"{where}: {name!r} is not defined; defined: {', '.join(known) or 'none'}")
+
+
+def check_displays(kind: str, displays: Mapping[str, str]) -> None:
+    """Raise ValueError where readers could not tell two of a kind from each other.
+
+    Args:
+        kind: section of the configuration, such as `runs`.
+        displays: what readers see, by name.
+    """
+    seen: dict[str, str] = {}
+    for name, display in displays.items():
+        if display in seen:
+            raise ValueError(f"{kind}.{name}.display: {display!r} is {kind}.{seen[display]}'s")
+        seen[display] = name

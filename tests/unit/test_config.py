@@ -45,6 +45,10 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"datasets__again": tiny_content(Path("raw"))["datasets"]["tiny"]},
+            r"datasets\.again\.display: 'Tiny' is datasets\.tiny's",
+        ),
         ({"sedes": [1]}, r"config: sedes: unknown key"),
         ({"datasets__tiny__colums": {}}, r"datasets\.tiny\.colums: unknown key"),
         ({"datasets__tiny__splits__temporal__fold": 2}, r"temporal\.fold: unknown key"),
@@ -273,7 +277,7 @@ def test_only_chooses_experiments() -> None:
 
 
 def test_only_needs_a_dataset_of_an_experiment() -> None:
-    idle = tiny_content(Path("raw"))["datasets"]["tiny"]
+    idle = tiny_content(Path("raw"))["datasets"]["tiny"] | {"display": "Idle"}
     with pytest.raises(InputError, match="only: 'idle' is not defined; defined: tiny"):
         parse_config(content(datasets__idle=idle, only=["idle"]))
 
