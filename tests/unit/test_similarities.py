@@ -92,6 +92,8 @@ def plan_of(raw: dict[str, Any] | None = None, **asked: Any) -> Plan:
         "narrow": {"method": "pca", "dimensions": 2},
         "own": {"method": "pca", "dimensions": 2, "fit_on": "training"},
     }
+    # Prices tell which models are retired.
+    content["services"] = {"prices": str(ROOT / "config" / "prices.yaml")}
     return Plan(parse_config(content | {"similarities": [ASKED | asked]}), ROOT)
 
 
