@@ -187,11 +187,16 @@ class Plan:
     def published_row(self, dataset: str, run: str) -> str | None:
         """The row of the published table that a run stands beside.
 
-        On other vectors than the study's a run stands beside none unless told to.
+        On other vectors than the study's a run stands beside none unless told to; those of a tuned
+        run are what its search may choose.
         """
+        settings = self.config.runs[run]
         same = self.published_of(dataset)["runs"].get(run, {})
-        implied: str | None = None if self.config.runs[run].embedding else same.get("table_row")
-        return self.config.runs[run].table_row or implied
+        on_vectors = settings.embedding is not None
+        if settings.search is not None:
+            on_vectors = self.searches.may_have_vectors(settings.search)
+        implied: str | None = None if on_vectors else same.get("table_row")
+        return settings.table_row or implied
 
     def seeds_of(self, dataset: str, run: str) -> list[int]:
         """All seeds of a run that uses chance, the first one of any other."""

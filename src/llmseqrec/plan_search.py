@@ -13,7 +13,13 @@ from llmseqrec.config_search import NAMED_AXES, OPTION_AXIS
 from llmseqrec.errors import InputError
 from llmseqrec.plan_combinations import with_components
 from llmseqrec.plan_search_checks import check_reduction, check_search
-from llmseqrec.plan_search_vectors import candidates_of, that_have, unmet_embeddings, vector_files
+from llmseqrec.plan_search_vectors import (
+    candidates_of,
+    may_have_vectors,
+    that_have,
+    unmet_embeddings,
+    vector_files,
+)
 from llmseqrec.resolve import (
     ResolvedRun,
     read_published,
@@ -143,6 +149,10 @@ class SearchPlan:
         """Embeddings that are asked for and cannot be had here, and why."""
         name = wildcards.search
         return unmet_embeddings(self.config, self.asked[name], self.ranges[name])
+
+    def may_have_vectors(self, name: str) -> bool:
+        """Whether what a search chooses may stand on item vectors."""
+        return may_have_vectors(self.config, self.asked[name], self.ranges[name])
 
     def task(self, name: str, variant: str) -> dict[str, Any]:
         """What the workers of a variant are told; choices are those that can be had here."""

@@ -37,6 +37,11 @@ def unmet_embeddings(config: Config, search: Search, ranges: Ranges) -> dict[str
     return {name: reason for name, reason in needs.items() if reason}
 
 
+def may_have_vectors(config: Config, search: Search, ranges: Ranges) -> bool:
+    """Whether a search can choose item vectors, had here or not."""
+    return any(name is not None for name in _choices(config, search, ranges, "embedding"))
+
+
 def that_have(fixed: Mapping[str, Value], candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The candidates with the names that a variant fixes."""
     asked = {axis: fixed[axis] for axis in NAMED_AXES if axis in fixed}

@@ -212,3 +212,17 @@ def test_what_the_study_searched_is_searched_on_beauty(
     ranges = plan.task(search, plan.variants(search)[0])["ranges"]
     for name, value in values.items():
         assert value in ranges[name]["choices"]
+
+
+def test_a_tuned_run_that_may_choose_other_vectors_stands_beside_no_published_row(
+    content: dict[str, Any],
+) -> None:
+    content["datasets"]["tiny"]["published"] = "beauty"
+    for run, model, search in (("llm_seq_sim", "llm_seq_sim", "words"), ("v_sknn", "sknn", "sknn")):
+        settings = {"display": run, "model": model, "params_from": "tuned", "search": search}
+        content["runs"][run] = settings
+    plan = planned(content)
+    assert plan.published_row("tiny", "llm_seq_sim") is None
+    assert plan.published_row("tiny", "v_sknn") == "V_SKNN"
+    content["runs"]["llm_seq_sim"]["table_row"] = "LLMSeqSim"
+    assert planned(content).published_row("tiny", "llm_seq_sim") == "LLMSeqSim"
