@@ -157,6 +157,27 @@ def test_models_of_the_folds_are_asked_once_for_each_way_of_sampling(
     assert max(frame[METRIC]) > 0
 
 
+def test_an_outage_ends_the_job_and_costs_no_trial(
+    asked: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise InputError("max_usd: 1 would be passed")
+
+    task, folds = job_of(asked)
+    asker = Asker(SETTINGS, Permission())
+    with monkeypatch.context() as outage:
+        outage.setattr(SmallProvider, "answers", away)
+        for _ in range(4):  # more often than workers may die of a trial
+            with pytest.raises(InputError, match="max_usd: 1 would be passed"):
+                search_run(task, ITEMS, folds, Identity(1), asker)
+    found = search_run(task, ITEMS, folds, Identity(1), asker)
+    assert (found["done"], found["ended"]) == (4, "space")
+    write_json(found, asked.root / "worker.json")
+    merge_search({"all": asked.root / "worker.json"}, {"all": task}, {}, asked.root / "out")
+    frame = read_table(asked.root / "out" / "trials.parquet", TRIALS)
+    assert frame["state"].tolist() == ["complete"] * 4
+
+
 def test_a_model_that_was_trained_anew_begins_a_new_study(asked: Searched) -> None:
     task, folds = job_of(asked)
     before = task.state_dir(ITEMS, folds, "")

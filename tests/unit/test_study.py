@@ -191,3 +191,20 @@ def test_whoever_notices_ends_it(tmp_path: Path, limit: dict[str, float], reason
     study = opened(tmp_path, **limit)
     assert work(study) == Ended(reason)
     assert opened(tmp_path, **limit).take() == Ended(reason)
+
+
+def test_a_trial_given_back_is_taken_up_again_however_often(tmp_path: Path) -> None:
+    undisturbed = opened(tmp_path / "undisturbed")
+    work(undisturbed)
+    study = opened(tmp_path / "given_back")
+    with study.working():
+        first = take_one(study)
+        for _ in range(module.MOST_LOSSES + 1):
+            study.release([first])
+            again = take_one(study)
+            assert again.point == first.point
+            first = again
+        study.finish(first, worth(first.point), {"seconds": 1.0})
+        study.release([first])  # has ended: stays so
+    assert work(study) == Ended("trials")
+    assert drawn(study) == drawn(undisturbed)

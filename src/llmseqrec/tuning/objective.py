@@ -36,6 +36,10 @@ from llmseqrec.uploads import Permission
 METRIC = f"ndcg@{CUTOFF}"
 
 
+class OutageError(InputError):
+    """Somebody who is asked does not answer, or may not be paid: no values are to blame."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Item vectors that can be chosen.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from llmseqrec.combinations import CUTOFF
+from llmseqrec.errors import InputError
 from llmseqrec.evaluation.metrics import ItemCounts
 from llmseqrec.evaluation.results import judge
 from llmseqrec.generations import generate, open_nearest, open_provider, resolve_generations
@@ -25,7 +27,7 @@ from llmseqrec.provenance import digest
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles
 from llmseqrec.sessions import Prompts
-from llmseqrec.tuning.objective import METRIC, Asker, Fold, run_at
+from llmseqrec.tuning.objective import METRIC, Asker, Fold, OutageError, run_at
 from llmseqrec.tuning.space import Point
 
 ANSWERS_DEPEND_ON = ("sampling", "samples", "decoding")
@@ -62,7 +64,8 @@ class PromptObjective:
         """NDCG@20 on one fold after the other, and what was seen: `seconds`.
 
         Raises:
-            InputError: the values do not go together, or answers cannot be had.
+            InputError: the values do not go together.
+            OutageError: answers, or vectors of names in them, cannot be had.
         """
         run = self.run_of(point)
         for number in range(len(self.folds)):
@@ -86,9 +89,11 @@ class PromptObjective:
         fold = self.folds[number]
         files = self._files(fold)
         task = open_task(run, files, self.identity.seed)
-        answers = self._asked(run, task, number)
-        nearest = self._nearest_of(task, run, number)
-        lists, _ = resolve_generations(task, asked_cases(task, fold.prompts), answers, nearest)
+        cases = asked_cases(task, fold.prompts)
+        with _asking():
+            answers = self._asked(run, task, number)
+            nearest = self._nearest_of(task, run, number)
+            lists, _ = resolve_generations(task, cases, answers, nearest)
         counts = ItemCounts(np.ones(len(task.names), dtype=np.int64))
         lists = lists.astype(LIST_TYPES)  # a table of no rows has none
         judged = judge(lists, Prompts.load(fold.prompts), counts, [CUTOFF])
@@ -118,3 +123,12 @@ class PromptObjective:
         shared = RunFiles(self.catalogue, train=fold.train, vectors=asked.get("vectors"))
         lists, model = asked.get("lists"), asked.get("language_model")
         return TaskFiles(shared, asked["template"], lists=lists, language_model=model)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Tell what those who are asked, or their price, are to blame for from what a point is."""
+    try:
+        yield
+    except InputError as error:
+        raise OutageError(str(error)) from None

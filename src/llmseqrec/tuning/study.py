@@ -158,6 +158,16 @@ class SharedStudy:
         """End a trial that cannot be done; it counts as one, and so does its time."""
         self._end(claim, TrialState.FAIL, None, {"reason": reason, "seconds": seconds})
 
+    def release(self, claims: Sequence[Claim]) -> None:
+        """Give back trials that have not ended, for whoever takes next; no worker died of them."""
+        with self._locked():
+            for identifier in map(self._trial_id, claims):
+                trial = self._storage.get_trial(identifier)
+                if not trial.state.is_finished():
+                    losses = trial.user_attrs["losses"] - 1  # whoever takes it up counts one
+                    self._storage.set_trial_user_attr(identifier, "losses", losses)
+                    self._storage.set_trial_user_attr(identifier, "worker", "")
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._lock.acquire()

@@ -19,7 +19,7 @@ from llmseqrec.registry import load
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import Identity, RunFiles, component_hash
 from llmseqrec.tuning.families import family_axes
-from llmseqrec.tuning.objective import Asker, Candidate, Fold, Objective, Valued
+from llmseqrec.tuning.objective import Asker, Candidate, Fold, Objective, OutageError, Valued
 from llmseqrec.tuning.space import Space
 from llmseqrec.tuning.study import Claim, Ended, SharedStudy
 
@@ -146,6 +146,8 @@ def search_run(
 
     Raises:
         InputError: the files do not belong together.
+        OutageError: somebody who is asked does not answer, or may not be paid; the trials go back
+            to the study, so that another call goes on with them.
     """
     objective = task.objective(catalogue, folds, identity, asker)
     space = Space(task.ranges, task.fixed)
@@ -155,7 +157,11 @@ def search_run(
     done = 0
     with study.working():
         while not isinstance(taken := study.take(), Ended):
-            _do(study, objective, taken, bool(axes))
+            try:
+                _do(study, objective, taken, bool(axes))
+            except OutageError:
+                study.release(taken)
+                raise
             done += len(taken)
             log.info("trials %s", [claim.number for claim in taken])
     log.info("ended by %s after %d trials here", taken.reason, done)
@@ -198,6 +204,8 @@ def _failing(study: SharedStudy, claims: Sequence[Claim]) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield
+    except OutageError:
+        raise
     except (InputError, ValueError) as error:
         log.warning("%s", error, exc_info=not isinstance(error, InputError))
         seconds = (time.perf_counter() - started) / len(claims)
