@@ -312,6 +312,26 @@ def test_a_network_that_diverges_fails_its_trial(searched: Searched) -> None:
     assert (found["done"], found["ended"]) == (1, "space")
 
 
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [
+        ({"patience": None}, 3),
+        ({"patience": None, "refit": True}, 3),  # nothing is withheld, nothing validated
+        ({"fidelity": "reference", "patience": 5}, 3),  # keeps the last at the limit
+        ({"fidelity": "reference", "patience": 1}, 1),
+        ({"fidelity": "standard", "patience": 5}, 1),
+    ],
+)
+def test_a_trial_tells_the_epochs_of_the_weights_it_kept(
+    searched: Searched, changes: dict[str, Any], epochs: int
+) -> None:
+    files = Path(searched.inputs("neural")["catalogue"]), searched.folds("neural")
+    objective = searched.task("neural", "free").objective(*files, Identity(1))
+    still = {"learning_rate": 1e-12, "clipnorm": None}  # every epoch is as good as the first
+    _, facts = next(objective.values({**still, **changes}))
+    assert facts["epochs"] == epochs
+
+
 def test_a_tuned_run_takes_the_vectors_that_were_chosen(searched: Searched) -> None:
     embed(searched)
     frame = merged(searched, "words", {"all": searched.search("words")})

@@ -144,7 +144,7 @@ class Objective:
             facts: dict[str, Any] = {}
             history = getattr(recommender, "history", None)
             if history:
-                facts["epochs"] = 1 + int(np.nanargmax([row["validation"] for row in history]))
+                facts["epochs"] = _kept_epochs(history, run.parameters)
             value = _ndcg(recommender, prompts)
             yield value, facts | {"seconds": time.perf_counter() - started}
 
@@ -248,6 +248,18 @@ def with_values(parameters: Mapping[str, Any], values: Mapping[str, Any]) -> dic
         section, _, inner = name.partition(".")
         made[section] = {**(made.get(section) or {}), inner: value} if inner else value
     return made
+
+
+def _kept_epochs(history: Sequence[Mapping[str, float]], parameters: Mapping[str, Any]) -> int:
+    """Epochs that made the weights a network keeps; what is trained on everything has no best."""
+    patience, count = parameters["patience"], len(history)
+    if patience is None:
+        return count
+    values = np.nan_to_num([row["validation"] for row in history], nan=-np.inf)
+    best = 1 + int(values.argmax())
+    at_limit = count - best < patience
+    keeps_last = parameters["fidelity"] == "reference" and not parameters["refit"]
+    return count if at_limit and keeps_last else best
 
 
 def _ndcg(recommender: Recommender[Any], prompts: Prompts) -> float:
