@@ -23,8 +23,19 @@ _BILLED = {
     "finetune_llm": "{0}/{1}/{2}/{3}/{4}/language_model/model.json",
     "generate": "{0}/{1}/{2}/{3}/{4}/answers.{5}.json",
 }
-# Rules whose jobs compute where run.json says.
-_ON_DEVICE = ("train_model", "recommend", "finetune_llm", "generate")
+# Rules whose jobs may run on an accelerator: the file of a seed that tells, or None.
+ACCELERATED = {
+    "train_model": "run.json",
+    "recommend": "run.json",
+    "finetune_llm": "language_model/model.json",
+    "generate": None,
+    "resolve_generations": None,
+    "embed_items": None,
+    "tune_model": None,
+    "choose_combination": None,
+    "tie_sensitivity": None,
+    "ask_positions": None,
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ def measured_jobs(benchmarks: Path, results: Path, planned: Iterable[str] = ()) 
     """All jobs of which something is known, indexed by `job`.
 
     Columns: rule, and those of COLUMNS; NaN where nothing is known. `gpu_seconds` is the wall time
-    of a job that ran on an accelerator and 0 of one that did not, where run.json tells.
+    of a job that ran on an accelerator and 0 of one that did not, NaN where nobody tells.
 
     Args:
         benchmarks: logs/benchmark; whatever lies there counts.
@@ -85,8 +96,10 @@ def _row(job: str, benchmarks: Path, results: Path) -> dict[str, Any]:
 
 def _on_gpu(rule: str, parts: list[str], results: Path) -> float:
     """1 of a job on an accelerator, 0 of one on the processor, NaN where that is unknown."""
-    facts = _read(results.joinpath(*parts[:5], "run.json")) if rule in _ON_DEVICE else {}
-    device = facts.get("device")
+    if rule not in ACCELERATED or _bill(rule, parts, results):  # a service computes elsewhere
+        return 0.0
+    told = ACCELERATED[rule]
+    device = _read(results.joinpath(*parts[:5], told)).get("device") if told else None
     return float("nan") if device is None else float(device != "cpu")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from llmseqrec.config import parse_config
 from llmseqrec.contracts import write_json, write_text
-from llmseqrec.measurements import measured_jobs, read_measurement
+from llmseqrec.measurements import ACCELERATED, measured_jobs, read_measurement
 from llmseqrec.plan import Plan
 from llmseqrec.plan_costs import CostPlan, vector_jobs
 from llmseqrec.reporting.costs import build_costs, costs_layout
@@ -100,6 +100,36 @@ def test_time_on_a_gpu_is_that_of_jobs_whose_run_says_so(tmp_path: Path) -> None
     costs = build_costs(jobs_in(tmp_path), [])
     assert costs["gpu_seconds"].tolist() == [7]
     assert costs["seconds"].tolist() == [21]
+
+
+def test_a_fine_tuned_model_tells_the_device_and_unknown_ones_are_noted(tmp_path: Path) -> None:
+    seed = tmp_path / "results" / "beauty" / "temporal" / "full" / "asked" / "seed1"
+    write_json({"device": None}, seed / "run.json")
+    write_json({"device": "cuda", "cost": None}, seed / "language_model" / "model.json")
+    stem = SEED.format("asked", 1)
+    tuned, asked, scored = f"finetune_llm/{stem}", f"generate/{stem}.test", f"evaluate/{stem}.test"
+    for name, seconds in ((tuned, 50), (asked, 20), (scored, 3)):
+        record(tmp_path, name, seconds)
+    rows = [row("All", tuned, asked, scored), row("Tuned", tuned, scored), row("Asked", asked)]
+    costs = build_costs(jobs_in(tmp_path), rows).set_index("name")
+    assert costs["gpu_seconds"][:2].tolist() == [50, 50]
+    assert costs["note"]["All"] == "time on a GPU: without 1 of 3 jobs, of which it is unknown"
+    assert costs["note"]["Tuned"] == costs["note"]["Asked"] == ""
+    assert pd.isna(costs["gpu_seconds"]["Asked"])
+
+
+def test_what_services_computed_took_no_time_on_a_gpu_here(tmp_path: Path) -> None:
+    paid = {"cost": {"tokens": 1000, "usd": 0.5}}
+    write_json(paid, tmp_path / "results" / "beauty" / "embeddings" / "ada.json")
+    record(tmp_path, "embed_items/beauty.ada", 3)
+    assert jobs_in(tmp_path)["gpu_seconds"].tolist() == [0]
+
+
+def test_every_rule_that_may_get_a_gpu_is_known() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    bodies = re.split(r"^rule (\w+):$", rules, flags=re.MULTILINE)[1:]
+    found = {name for name, body in zip(bodies[::2], bodies[1::2], strict=True) if "gpu=" in body}
+    assert found == set(ACCELERATED)
 
 
 def test_rows_that_did_not_run_say_why_and_titles_are_escaped(tmp_path: Path) -> None:

@@ -50,9 +50,10 @@ def build_costs(jobs: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.Dat
     """
     uses = Counter(job for row in rows for job in row.get("jobs", ()))
     shared = pd.Series({job: uses[job] > 1 for job in jobs.index}, dtype=bool)
-    found = [_run(row, jobs, shared) for row in rows]
+    gpus = bool((jobs["gpu_seconds"] > 0).any())
+    found = [_run(row, jobs, shared, gpus) for row in rows]
     rules = [
-        {"kind": RULE, "name": name} | _sums(group)
+        {"kind": RULE, "name": name} | _sums(group, gpus)
         for name, group in jobs.groupby("rule", sort=True)
     ]
     rules.sort(key=lambda row: -row["seconds"])
@@ -71,7 +72,9 @@ def _holds(values: pd.Series) -> bool:
     return bool((filled != 0).any())
 
 
-def _run(row: Mapping[str, Any], jobs: pd.DataFrame, shared: pd.Series) -> dict[str, Any]:
+def _run(
+    row: Mapping[str, Any], jobs: pd.DataFrame, shared: pd.Series, gpus: bool
+) -> dict[str, Any]:
     names = {"kind": RUN, "name": row["run"], "dataset": row["dataset"], "split": row["split"]}
     if "reason" in row:
         return names | {"note": f"not run: {' '.join(row['reason'].split())}"}
@@ -80,11 +83,22 @@ def _run(row: Mapping[str, Any], jobs: pd.DataFrame, shared: pd.Series) -> dict[
         return names | {"note": "no job of it was measured here"}
     together = own[shared[own.index]]
     extra = {"shared_jobs": len(together), "shared_seconds": together["seconds"].sum()}
-    return names | _sums(own) | extra
+    return names | _sums(own, gpus) | extra
 
 
-def _sums(jobs: pd.DataFrame) -> dict[str, Any]:
+def _sums(jobs: pd.DataFrame, gpus: bool) -> dict[str, Any]:
+    """Of the jobs of one row; `gpus`: whether any row's jobs ran on a GPU."""
     sums = {name: jobs[name].sum(min_count=1) for name in _SUMMED}
     paid = jobs.loc[jobs["tokens"].notna() | jobs["usd"].notna(), "usd"]
     usd = paid.sum(skipna=False) if len(paid) else float("nan")
-    return {"jobs": len(jobs), "peak_mb": jobs["peak_mb"].max(), "usd": usd, "note": "", **sums}
+    note = _partly_known(jobs) if gpus else ""
+    return {"jobs": len(jobs), "peak_mb": jobs["peak_mb"].max(), "usd": usd, "note": note, **sums}
+
+
+def _partly_known(jobs: pd.DataFrame) -> str:
+    """Says of how many jobs the time on a GPU is unknown, where it is known of others."""
+    times = jobs.loc[jobs["seconds"].notna(), "gpu_seconds"]
+    unknown = int(times.isna().sum())
+    if unknown in (0, len(times)):
+        return ""
+    return f"time on a GPU: without {unknown} of {len(times)} jobs, of which it is unknown"
