@@ -17,11 +17,12 @@ import pandas as pd
 from llmseqrec.contracts import read_json
 
 COLUMNS = ("seconds", "cpu_seconds", "gpu_seconds", "peak_mb", "tokens", "usd")
-# Rules whose jobs may be billed: where the sidecar lies, as seen from the dots of the job's name.
+# Rules whose jobs may be billed: where the sidecar lies, as seen from the dots of the job's name,
+# and its key that is the same where another job used the same purchase, if any.
 _BILLED = {
-    "embed_items": "{0}/embeddings/{1}.json",
-    "finetune_llm": "{0}/{1}/{2}/{3}/{4}/language_model/model.json",
-    "generate": "{0}/{1}/{2}/{3}/{4}/answers.{5}.json",
+    "embed_items": ("{0}/embeddings/{1}.json", "vectors_sha256"),
+    "finetune_llm": ("{0}/{1}/{2}/{3}/{4}/language_model/model.json", "job"),
+    "generate": ("{0}/{1}/{2}/{3}/{4}/answers.{5}.json", ""),
 }
 # Rules whose jobs may run on an accelerator: the file of a seed that tells, or None.
 ACCELERATED = {
@@ -67,7 +68,9 @@ def read_measurement(path: Path) -> Measurement | None:
 def measured_jobs(benchmarks: Path, results: Path, planned: Iterable[str] = ()) -> pd.DataFrame:
     """All jobs of which something is known, indexed by `job`.
 
-    Columns: rule, and those of COLUMNS; NaN where nothing is known. `gpu_seconds` is the wall time
+    Columns: rule, those of COLUMNS, and `purchase`; NaN where nothing is known. Tokens and USD are
+    what the vectors or answers of a job took when they were bought, by whichever job; equal
+    `purchase` tells that jobs used the same. `gpu_seconds` is the wall time
     of a job that ran on an accelerator and 0 of one that did not, NaN where nobody tells.
 
     Args:
@@ -79,7 +82,7 @@ def measured_jobs(benchmarks: Path, results: Path, planned: Iterable[str] = ()) 
     names = sorted({str(path) for path in found} | set(planned))
     rows = {name: _row(name, benchmarks, results) for name in names}
     known = {name: row for name, row in rows.items() if row.keys() - {"rule"}}
-    frame = pd.DataFrame.from_dict(known, orient="index", columns=["rule", *COLUMNS])
+    frame = pd.DataFrame.from_dict(known, orient="index", columns=["rule", *COLUMNS, "purchase"])
     return frame.astype(dict.fromkeys(COLUMNS, float)).rename_axis("job")
 
 
@@ -104,11 +107,14 @@ def _on_gpu(rule: str, parts: list[str], results: Path) -> float:
 
 
 def _bill(rule: str, parts: list[str], results: Path) -> dict[str, Any]:
-    """Tokens and USD of a job, where somebody was paid."""
+    """Tokens, USD and purchase of a job, where somebody was paid."""
     if rule not in _BILLED:
         return {}
-    cost = _read(results / _BILLED[rule].format(*parts)).get("cost") or {}
-    return {key: cost[key] for key in ("tokens", "usd") if key in cost}
+    path, key = _BILLED[rule]
+    place = path.format(*parts)
+    facts = _read(results / place)
+    found = {name: v for name, v in (facts.get("cost") or {}).items() if name in ("tokens", "usd")}
+    return found | {"purchase": facts.get(key) or place} if found else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

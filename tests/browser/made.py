@@ -106,7 +106,7 @@ def make_shared(root: Path, experiments: list[dict[str, Any]]) -> list[str]:
     tables, figures = root / "results" / "tables", root / "results" / "figures"
     jobs = pd.DataFrame(
         {"rule": "train_model", "seconds": 3.5, "cpu_seconds": 3.0, "gpu_seconds": np.nan}
-        | {"peak_mb": 250.0, "tokens": np.nan, "usd": np.nan},
+        | {"peak_mb": 250.0, "tokens": np.nan, "usd": np.nan, "purchase": np.nan},
         index=pd.Index([f"train_model/{n}" for n in range(3)], name="job"),
     )
     rows = [

@@ -81,6 +81,24 @@ def test_money_comes_from_the_sidecars_even_where_time_is_unknown(tmp_path: Path
     assert list(jobs.index) == sorted(names[:2])
 
 
+def test_one_purchase_counts_once_in_a_row_that_uses_it_twice(tmp_path: Path) -> None:
+    cost = {"cost": {"tokens": 10, "usd": 0.5}}
+    for dataset, digest in (("beauty", "aa"), ("again", "aa"), ("games", "bb")):
+        path = tmp_path / "results" / dataset / "embeddings" / "ada.json"
+        write_json(cost | {"vectors_sha256": digest}, path)
+    for seed, job in ((1, "job-1"), (2, "job-1")):
+        home = tmp_path / "results" / "beauty" / "temporal" / "full" / "asked" / f"seed{seed}"
+        write_json(cost | {"job": job}, home / "language_model" / "model.json")
+    vectors = [f"embed_items/{dataset}.ada" for dataset in ("beauty", "again", "games")]
+    models = [f"finetune_llm/{SEED.format('asked', seed)}" for seed in (1, 2)]
+    jobs = jobs_in(tmp_path, (*vectors, *models))
+    costs = build_costs(jobs, [row("All", *vectors, *models)]).set_index("name")
+    assert list(costs.loc["All", ["jobs", "tokens", "usd"]]) == [5, 30, 1.5]
+    assert list(costs.loc["embed_items", ["tokens", "usd"]]) == [20, 1]
+    assert list(costs.loc["finetune_llm", ["tokens", "usd"]]) == [10, 0.5]
+    assert "purchases can be shared" in costs_layout(costs.reset_index()).caption
+
+
 def test_an_unknown_price_makes_the_sum_unknown(tmp_path: Path) -> None:
     for name, usd in (("ada", 0.5), ("new", None)):
         facts = {"cost": {"tokens": 10, "usd": usd}}

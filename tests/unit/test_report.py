@@ -72,7 +72,7 @@ def test_can_be_read_without_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "not run: no key & no money" in text
     assert "A is better than B <i>." in text
     assert "1 without a difference that can be told No difference can be told." in text
-    assert "All jobs together took 10 s of wall time" in text
+    assert "All jobs recorded here took 10 s of wall time" in text
     assert "How to read it. On two lines." in text
 
 
@@ -82,6 +82,19 @@ def test_a_run_of_which_nothing_was_measured_says_so() -> None:
     seed = {"seed": 1, "metrics": {"ndcg@20": 0.1, "hr@20": 0.2}}
     text = Texts(run_panel(RunPanel("run-a", "A", seeds=[seed], costs=costs), "Shop")).text
     assert "Note no job of it was measured here" in text
+
+
+def test_the_summary_leaves_out_what_is_unknown_and_tells_the_value_of_what_was_used() -> None:
+    rule = {"kind": "rule", "name": "embed_items", "jobs": 1, "seconds": 0.4}
+    timed = build_costs(pd.DataFrame(columns=[*COLUMNS, "rule"], dtype=float), [])
+    timed = pd.concat([timed, pd.DataFrame([rule])])
+    text = Texts(report_html(Content([], costs=timed))).text
+    assert "All jobs recorded here took 0 s of wall time." in text
+    assert "nan" not in text
+    paid = timed.assign(seconds=np.nan, tokens=1200.0, usd=0.5)
+    text = Texts(report_html(Content([], costs=paid))).text
+    value = "Value of the vectors and answers used: 1,200 tokens (0.50 USD)"
+    assert f"not measured. {value}; purchases can be shared." in text
 
 
 def test_an_experiment_in_which_nothing_could_run() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from llmseqrec.reporting.cells import Column, Layout
 
 RUN, RULE = "run", "rule"
-_SUMMED = ("seconds", "cpu_seconds", "gpu_seconds", "tokens")
+_SUMMED = ("seconds", "cpu_seconds", "gpu_seconds")
 _COLUMNS = (
     Column("kind", "Of"),
     Column("name", "Name"),
@@ -33,7 +33,8 @@ _CAPTION = (
     " item vectors, training of all seeds, lists and metrics, with all that it is made of; jobs"
     " that serve several rows are counted in each and given as shared. Of a rule: all its jobs in"
     " logs/benchmark when this table was written. Times depend on the machine and on what else it"
-    " did. Tokens and USD are of the services that were paid."
+    " did. Tokens and USD are the value of the vectors and answers used, as they were bought:"
+    " purchases can be shared, by rows and by configurations. A row counts none of them twice."
 )
 
 
@@ -89,8 +90,9 @@ def _run(
 def _sums(jobs: pd.DataFrame, gpus: bool) -> dict[str, Any]:
     """Of the jobs of one row; `gpus`: whether any row's jobs ran on a GPU."""
     sums = {name: jobs[name].sum(min_count=1) for name in _SUMMED}
-    paid = jobs.loc[jobs["tokens"].notna() | jobs["usd"].notna(), "usd"]
-    usd = paid.sum(skipna=False) if len(paid) else float("nan")
+    paid = jobs[jobs["tokens"].notna() | jobs["usd"].notna()].drop_duplicates("purchase")
+    sums["tokens"] = paid["tokens"].sum(min_count=1)
+    usd = paid["usd"].sum(skipna=False) if len(paid) else float("nan")
     note = _partly_known(jobs) if gpus else ""
     return {"jobs": len(jobs), "peak_mb": jobs["peak_mb"].max(), "usd": usd, "note": note, **sums}
 

@@ -126,18 +126,27 @@ def _statements(experiment: Experiment) -> list[str]:
 
 
 def _total(costs: pd.DataFrame) -> str:
-    """What all jobs took together, in words."""
+    """What all jobs took together, in words; what is unknown of all of them is left out."""
     rules = costs[costs["kind"] == RULE] if len(costs) else costs
-    if rules.empty:
-        return "What the jobs took was not measured."
-    text = f"All jobs together took {_duration(rules['seconds'].sum())} of wall time"
-    text += f" and {_duration(rules['cpu_seconds'].sum())} of processor time; "
-    text += f"no job needed more than {rules['peak_mb'].max():,.0f} MB of memory."
-    if rules["tokens"].notna().any():
-        usd = rules.loc[rules["tokens"].notna(), "usd"].sum(skipna=False)
-        price = "unknown price" if pd.isna(usd) else f"{usd:.2f} USD"
-        text += f" Services were paid for {rules['tokens'].sum():,.0f} tokens ({price})."
-    return text
+    if rules.empty or rules["seconds"].isna().all():
+        text = "What the jobs took was not measured"
+    else:
+        text = f"All jobs recorded here took {_duration(rules['seconds'].sum())} of wall time"
+        if rules["cpu_seconds"].notna().any():
+            text += f" and {_duration(rules['cpu_seconds'].sum())} of processor time"
+        if rules["peak_mb"].notna().any():
+            text += f"; no job needed more than {rules['peak_mb'].max():,.0f} MB of memory"
+    return f"{text}.{_value(rules)}"
+
+
+def _value(rules: pd.DataFrame) -> str:
+    """A sentence on money, where services were used."""
+    if rules.empty or rules["tokens"].isna().all():
+        return ""
+    usd = rules.loc[rules["tokens"].notna(), "usd"].sum(skipna=False)
+    price = "unknown price" if pd.isna(usd) else f"{usd:.2f} USD"
+    tokens = f"{rules['tokens'].sum():,.0f} tokens"
+    return f" Value of the vectors and answers used: {tokens} ({price}); purchases can be shared."
 
 
 def _duration(seconds: float) -> str:
