@@ -12,7 +12,7 @@ import pandas as pd
 
 from llmseqrec.contracts import atomic_folder, read_json, write_text
 from llmseqrec.inspection import inspected_sessions, inspection_script
-from llmseqrec.reporting.costs import RUN
+from llmseqrec.reporting.costs import RUN, read_costs
 from llmseqrec.reporting.leaderboard import read_leaderboard
 from llmseqrec.reporting.report_content import (
     Content,
@@ -46,7 +46,7 @@ def write_report(
         target: the folder; it is replaced at once when all is there.
     """
     groups = _groups(files)
-    costs = pd.read_csv(TABLES / "costs.csv")
+    costs = read_costs(TABLES / "costs.csv")
     keys = [f"{each['dataset']}.{each['split']}" for each in experiments]
     content = Content(
         [_experiment(each, groups, captions, settings, costs) for each in experiments],
@@ -102,7 +102,7 @@ def _experiment(
 
 
 def _costs_of(costs: pd.DataFrame, spec: Mapping[str, Any], run: Mapping[str, Any]) -> pd.DataFrame:
-    names = {"kind": RUN, "name": run["display"]}
+    names = {"kind": RUN, "name": run["display"]}  # no two datasets have one display
     names |= {"dataset": spec["label"]["display"], "split": spec["split"]}
     return costs[(costs[list(names)] == pd.Series(names)).all(axis=1)]
 

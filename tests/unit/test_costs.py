@@ -11,7 +11,7 @@ from llmseqrec.contracts import write_json, write_text
 from llmseqrec.measurements import ACCELERATED, measured_jobs, read_measurement
 from llmseqrec.plan import Plan
 from llmseqrec.plan_costs import CostPlan, vector_jobs
-from llmseqrec.reporting.costs import build_costs, costs_layout
+from llmseqrec.reporting.costs import build_costs, costs_layout, read_costs
 from llmseqrec.reporting.tables import to_html, to_markdown
 from tests.conftest import ROOT, tiny_content
 
@@ -97,6 +97,13 @@ def test_one_purchase_counts_once_in_a_row_that_uses_it_twice(tmp_path: Path) ->
     assert list(costs.loc["embed_items", ["tokens", "usd"]]) == [20, 1]
     assert list(costs.loc["finetune_llm", ["tokens", "usd"]]) == [10, 0.5]
     assert "purchases can be shared" in costs_layout(costs.reset_index()).caption
+
+
+def test_names_read_back_as_the_texts_they_are(tmp_path: Path) -> None:
+    record(tmp_path, "train_model/a", 10)
+    frame = build_costs(jobs_in(tmp_path), [row("NA", "train_model/a"), row("7", "train_model/a")])
+    write_text(frame.to_csv(index=False), tmp_path / "costs.csv")
+    assert read_costs(tmp_path / "costs.csv")["name"].tolist() == ["NA", "7", "train_model"]
 
 
 def test_an_unknown_price_makes_the_sum_unknown(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -59,6 +60,17 @@ def build_costs(jobs: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.Dat
     ]
     rules.sort(key=lambda row: -row["seconds"])
     return pd.DataFrame([*found, *rules], columns=[column.name for column in _COLUMNS])
+
+
+def read_costs(path: Path | str) -> pd.DataFrame:
+    """Read the csv file of the table: names stay texts, be they `NA` or `2024`."""
+    frame: pd.DataFrame = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(("kind", "name", "dataset", "split", "note"), "str"),
+        keep_default_na=False,
+        na_values=[""],
+    )
+    return frame
 
 
 def costs_layout(frame: pd.DataFrame) -> Layout:
