@@ -203,6 +203,12 @@ class Plan:
         seeds = self.config.seeds
         return seeds if self.resolved[dataset, run].stochastic else seeds[:1]
 
+    def one_seed_runs(self, wildcards: Any) -> list[str]:
+        """Runs of an experiment that use chance and have one seed alone."""
+        dataset, alone = wildcards.dataset, len(self.config.seeds) == 1
+        runs = self.runs_of(dataset, wildcards.split) if alone else []
+        return [run for run in runs if self.resolved[dataset, run].stochastic]
+
     @cached_property
     def reductions(self) -> dict[str, Reduction]:
         """Every reduction by its name in file names: configured ones, and those published."""

@@ -196,3 +196,15 @@ def test_a_run_on_other_vectors_stands_beside_no_published_row() -> None:
     assert rows["v_sknn"]["row"] == "V_SKNN"
     assert rows["sasrec_published"]["row"] == "SASRec"
     assert rows["llm2sasrec"]["row"] is None
+
+
+def test_runs_that_use_chance_are_told_from_others_where_there_is_one_seed(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    content = tiny_content(tmp_path)
+    content["runs"]["v_sknn"]["parameters"] = {"sampling": "random"}
+    where = SimpleNamespace(dataset="tiny", split="temporal")
+    found = [
+        Plan(parse_config(content | {"seeds": seeds}), ROOT).one_seed_runs(where)
+        for seeds in ([1], [1, 2])
+    ]
+    assert found == [["v_sknn"], []]

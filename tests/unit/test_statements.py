@@ -77,6 +77,25 @@ def test_a_difference_within_the_band_of_ties_says_so() -> None:
     assert beyond["text"].endswith("comparison).")
 
 
+def test_what_one_seed_leaves_out_is_said_of_runs_that_use_chance() -> None:
+    table = pd.DataFrame([row(), row(run_a="sim", run_b="other"), row(run_a="sim", ci_low=-0.1)])
+    displays = DISPLAYS | {"other": "Other"}
+    found = make_statements(table, "ndcg@20", displays, {}, ["llm", "plain"])
+    ends = [
+        each["text"].endswith(" (one seed: chance of training is not counted)") for each in found
+    ]
+    assert ends == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("p", "printed"),
+    [(0.0496, ".0496"), (0.04996, ".04996"), (0.0504, ".0504"), (0.05, ".050"), (0.0494, ".049")],
+)
+def test_p_is_never_printed_as_the_threshold_that_it_is_not(p: float, printed: str) -> None:
+    (found,) = make_statements(pd.DataFrame([row(p_adjusted=p)]), "ndcg@20", DISPLAYS, {})
+    assert f" p = {printed} (Holm" in found["text"]
+
+
 def test_novelty_is_higher_and_not_better() -> None:
     table = pd.DataFrame([row(metric="novel@20", difference=1.5, ci_low=1.25, ci_high=2.0)])
     (found,) = make_statements(table, "novel@20", DISPLAYS, {})

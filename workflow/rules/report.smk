@@ -107,6 +107,7 @@ rule build_comparison:
         displays={name: run.display for name, run in CONFIG.runs.items()},
         metric=PLAN.statement_metric,
         ties=PLAN.tie_files,
+        one_seed=PLAN.one_seed_runs,
         seeds=CONFIG.seeds,
         code=code("build_comparison"),
     script:

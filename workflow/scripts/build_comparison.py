@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
         run: tie_spread(read_json(path)["metrics"], params.metric)
         for run, path in params.ties.items()
     }
-    statements = make_statements(frame, params.metric, params.displays, spreads)
+    statements = make_statements(frame, params.metric, params.displays, spreads, params.one_seed)
     write_json(statements, snakemake.output.statements)
     frame = frame.replace({"run_a": params.displays, "run_b": params.displays})
     layout = comparison_layout(label, [statement["text"] for statement in statements])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ def make_statements(
     metric: str,
     displays: Mapping[str, str],
     tie_spreads: Mapping[str, float],
+    one_seed: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """One statement a pair of runs, in the order of the table.
 
@@ -31,6 +32,7 @@ def make_statements(
         metric: the one that statements are made of, such as `ndcg@20`.
         displays: what readers call each run.
         tie_spreads: of runs whose ties were shuffled, highest less lowest value of the metric.
+        one_seed: runs that use chance and were done with one seed; what is said of them says so.
 
     Returns:
         `text`; `a` and `b`, names of the runs; `metric`, `difference` (a minus b), `low`, `high`,
@@ -39,7 +41,11 @@ def make_statements(
         tied interactions does to one of the two runs; None where that is not known.
     """
     rows: list[Any] = table[table["metric"] == metric].to_dict("records")
-    return [_statement(row, len(rows), displays, tie_spreads) for row in rows]
+    made = [_statement(row, len(rows), displays, tie_spreads) for row in rows]
+    for statement in made:
+        if not {statement["a"], statement["b"]}.isdisjoint(one_seed):
+            statement["text"] += " (one seed: chance of training is not counted)"
+    return made
 
 
 def tie_spread(shuffles: Sequence[Mapping[str, float]], metric: str) -> float:
@@ -101,4 +107,10 @@ def _number(value: float) -> str:
 
 
 def _p_text(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {f'{p:.3f}'.removeprefix('0')}"
+    """Three decimals, more where they would round to the threshold of a claim."""
+    if p < 0.001:
+        return "p < .001"
+    digits = 3
+    while digits < 12 and p != SIGNIFICANCE and round(p, digits) == SIGNIFICANCE:
+        digits += 1
+    return f"p = {f'{p:.{digits}f}'.removeprefix('0')}"
