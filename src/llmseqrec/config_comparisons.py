@@ -23,8 +23,8 @@ class Comparisons(Strict):
         description="Pairs of runs. null: every run with a language model's item vectors against "
         "its plain form: of the runs without item vectors in the experiment that are of the same "
         "model (of sknn for sknn_emb) the one with the same params_from, of several the one "
-        "beside a published row, then the first. Controls have no pair, nor have models that "
-        "need item vectors.",
+        "beside a published row, then the first. Tuned runs stand against tuned ones alone. "
+        "Controls have no pair, nor have models that need item vectors.",
     )
     metric: str | None = Field(
         None,

@@ -34,11 +34,17 @@ def _plain_form(
     if not _speaks(config, form):
         return None
     model = PLAIN_MODELS.get(form.model, form.model)
-    partners = [other for other in plain if config.runs[other].model == model]
     source = config.runs[run].params_from
+
+    def may_meet(other: str) -> bool:
+        # Tuning alone would make a difference: tuned runs meet tuned ones, others meet others.
+        settings = config.runs[other]
+        return settings.model == model and (settings.params_from == "tuned") == (source == "tuned")
 
     def distance(other: str) -> tuple[bool, bool]:
         return config.runs[other].params_from != source, other not in beside
+
+    partners = [other for other in plain if may_meet(other)]
 
     return min(partners, key=distance, default=None)  # the first of equally near ones
 

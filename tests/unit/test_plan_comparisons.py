@@ -63,6 +63,11 @@ def test_without_the_nearest_plain_form_another_one_stands_in() -> None:
     assert pairs_of(config_of(), runs, []) == expected
 
 
+def test_no_tuned_run_stands_against_an_untuned_one() -> None:
+    assert pairs_of(config_of(), ["searched", "sasrec", "sasrec_published"], ["sasrec"]) == []
+    assert pairs_of(config_of(), ["llm2sasrec", "plainly_searched"], []) == []
+
+
 def test_a_control_is_no_plain_form() -> None:
     assert pairs_of(config_of(), ["svd", "llm2sasrec", "permuted", "words"], []) == []
 
