@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from llmseqrec.config_base import Name, Strict, one_of
 
@@ -38,6 +38,19 @@ class Comparisons(Strict):
         if content is None:  # the key with nothing behind it
             return {}
         return {"pairs": content} if isinstance(content, list | tuple) else content
+
+    @field_validator("pairs")
+    @classmethod
+    def _each_pair_once(cls, pairs: list[tuple[str, str]] | None) -> list[tuple[str, str]] | None:
+        """What is tested twice, or against itself, would count in the adjustment of all others."""
+        known: set[frozenset[str]] = set()
+        for a, b in pairs or []:
+            if a == b:
+                raise ValueError(f"{a} stands against itself")
+            if frozenset((a, b)) in known:
+                raise ValueError(f"{a} and {b} are a pair already")
+            known.add(frozenset((a, b)))
+        return pairs
 
     def metric_at(self, cutoffs: list[int]) -> str:
         """The metric of the statements.

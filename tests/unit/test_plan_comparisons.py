@@ -81,6 +81,20 @@ def test_configured_pairs_of_runs_that_are_done_win(wrapped: bool) -> None:
     assert config_of(comparisons=None).comparisons == config_of().comparisons
 
 
+@pytest.mark.parametrize(
+    ("pairs", "reason"),
+    [
+        ([["s_sknn", "popular"], ["popular", "s_sknn"]], "popular and s_sknn are a pair already"),
+        ([["s_sknn", "popular"], ["s_sknn", "popular"]], "s_sknn and popular are a pair already"),
+        ([["popular", "popular"]], "popular stands against itself"),
+    ],
+)
+def test_a_pair_that_tests_nothing_new_is_refused(pairs: list[list[str]], reason: str) -> None:
+    for given in (pairs, {"pairs": pairs}):
+        with pytest.raises(InputError, match=rf"^config: comparisons.pairs: .*{reason}$"):
+            config_of(comparisons=given)
+
+
 def test_statements_are_of_the_metric_named_or_the_longest_lists() -> None:
     config = config_of(comparisons={"metric": "hr@1"})
     assert config.comparisons.metric_at(config.cutoffs) == "hr@1"
