@@ -53,6 +53,19 @@ BESIDE_TABLES = {
 }
 
 
+class ResolvedRuns(dict[tuple[str, str], ResolvedRun]):
+    """Runs of experiments and what they need; a file of any other cannot be asked for."""
+
+    def __missing__(self, pair: tuple[str, str]) -> ResolvedRun:
+        """Tell that nobody asked for the run.
+
+        Raises:
+            InputError: always.
+        """
+        dataset, run = pair
+        raise InputError(f"experiments: none on {dataset} has the run {run}; add it to one")
+
+
 class Plan:
     """The jobs of a configuration.
 
@@ -76,10 +89,10 @@ class Plan:
         for dataset in {e.dataset for e in config.chosen}:
             self.published_of(dataset)  # refused now, not when a table is built
         pairs = dict.fromkeys((e.dataset, run) for e in config.chosen for run in e.runs)
-        self.resolved: dict[tuple[str, str], ResolvedRun] = {
-            pair: resolve_run(config, *pair, self.published)
+        self.resolved = ResolvedRuns(
+            (pair, resolve_run(config, *pair, self.published))
             for pair in with_components(config, pairs)
-        }
+        )
         self.searches = SearchPlan(config, base)
         self.resolved |= self.searches.components
         self.combinations = Combinations(config, self.resolved)

@@ -208,3 +208,15 @@ def test_runs_that_use_chance_are_told_from_others_where_there_is_one_seed(tmp_p
         for seeds in ([1], [1, 2])
     ]
     assert found == [["v_sknn"], []]
+
+
+def test_a_run_of_no_experiment_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    content = tiny_content(tmp_path)
+    content["experiments"][0]["runs"] = ["most_popular"]
+    plan = Plan(parse_config(content), ROOT)
+    asked = SimpleNamespace(dataset="tiny", split="temporal", part="full", run="v_sknn")
+    line = "^experiments: none on tiny has the run v_sknn; add it to one$"
+    for params in (plan.run_params, plan.gpu_of):
+        with pytest.raises(InputError, match=line):
+            params(asked)
