@@ -37,6 +37,7 @@ from llmseqrec.resolve import (
     resolve_run,
     run_need,
 )
+from llmseqrec.shown_paths import without_folders
 
 EXTERNAL_CODE = "llmseqrec.imported"
 PROMPT_OBJECTIVE = "llmseqrec.tuning.prompt_objective"
@@ -470,7 +471,7 @@ class Plan:
             row: dict[str, Any] = {"display": self.config.runs[name].display}
             row["row"] = self.published_row(pair[0], name)
             if (*pair, name) in self.not_run:
-                row["reason"] = self.not_run[(*pair, name)]
+                row["reason"] = without_folders(self.not_run[(*pair, name)])
             else:
                 row |= {"folders": self.seed_folders(*pair, name), "ties": ties.get(name)}
                 row["paid"] = self.paid_facts(pair[0], name)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from llmseqrec.plan import Plan
+from llmseqrec.shown_paths import without_folders
 
 KINDS = ("csv", "md", "tex", "html")
 # Jobs of a seed; a run has those of its kind, and the names of the others stand for nothing.
@@ -37,7 +38,11 @@ class CostPlan:
         config, found = self.plan.config, []
         for name in self.plan.named_runs(dataset, split):
             reason = self.plan.not_run.get((dataset, split, name))
-            rest = {"reason": reason} if reason else {"jobs": self.jobs(dataset, split, name)}
+            rest = (
+                {"reason": without_folders(reason)}
+                if reason
+                else {"jobs": self.jobs(dataset, split, name)}
+            )
             shown = config.datasets[dataset].display
             row = {"run": config.runs[name].display, "dataset": shown, "split": split}
             found.append(row | rest)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from llmseqrec.plan import Plan
+from llmseqrec.shown_paths import without_folders
 
 
 class ReportPlan:
@@ -69,7 +70,7 @@ class ReportPlan:
         row: dict[str, Any] = {"display": self.plan.config.runs[name].display}
         reason = self.plan.not_run.get((dataset, split, name))
         folders = None if reason else self.plan.seed_folders(dataset, split, name)
-        return row | ({"reason": reason} if reason else {"folders": folders})
+        return row | ({"reason": without_folders(reason)} if reason else {"folders": folders})
 
     def _withheld(self, dataset: str, split: str) -> str | None:
         """Why the inspector has no sessions of an experiment."""

@@ -9,6 +9,7 @@ from llmseqrec.config import Config, Similarities, Temporal
 from llmseqrec.errors import InputError
 from llmseqrec.registry import parameters_class
 from llmseqrec.resolve import ResolvedRun, dataset_need, embedding_need
+from llmseqrec.shown_paths import without_folders
 
 KINDS = ("csv", "md", "tex", "html")
 
@@ -99,7 +100,7 @@ class SimilarityPlan:
             name: embedding_need(self.config, asked.dataset, self.config.embeddings[name])
             for name in asked.embeddings
         }
-        return {name: reason for name, reason in found.items() if reason}
+        return {name: without_folders(reason) for name, reason in found.items() if reason}
 
     def _possible(self, asked: Similarities) -> bool:
         lacking = dataset_need(asked.dataset, self.config.datasets[asked.dataset])

@@ -34,6 +34,7 @@ GROUND = {
     "resolve",
     "seeding",
     "sessions",
+    "shown_paths",
     "uploads",
     "vector_facts",
 }

@@ -4,6 +4,7 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from llmseqrec.contracts import ITEMS, RECOMMENDATIONS, write_table
 from llmseqrec.inspection import PROMPT_LENGTH, inspected_sessions, inspection_script
 from llmseqrec.measurements import COLUMNS
 from llmseqrec.plan import Plan
+from llmseqrec.plan_costs import CostPlan
 from llmseqrec.plan_report import ReportPlan
 from llmseqrec.report import write_report
 from llmseqrec.reporting.costs import build_costs
@@ -95,6 +97,27 @@ def test_the_summary_leaves_out_what_is_unknown_and_tells_the_value_of_what_was_
     text = Texts(report_html(Content([], costs=paid))).text
     value = "Value of the vectors and answers used: 1,200 tokens (0.50 USD)"
     assert f"not measured. {value}; purchases can be shared." in text
+
+
+def test_folders_of_this_machine_stay_on_it(tmp_path: Path) -> None:
+    content = tiny_content(tmp_path)
+    (tmp_path / "rows.csv").touch()
+    lists = str(tmp_path / "lists.csv")
+    external = {"display": "Theirs", "model": "external", "parameters": {"path": lists}}
+    content["runs"]["theirs"] = external
+    content["experiments"][0]["runs"].append("theirs")
+    plan = Plan(parse_config(content), ROOT)
+    where = SimpleNamespace(dataset="tiny", split="temporal")
+    told = [
+        ReportPlan(plan).experiments()[0]["runs"]["theirs"]["reason"],
+        plan.leaderboard_runs(where)["theirs"]["reason"],
+        next(row["reason"] for row in CostPlan(plan).rows() if "reason" in row),
+    ]
+    assert told == ["no file lists.csv"] * 3
+    seed = {"run": external, "metrics": {"ndcg@20": 0.1, "hr@20": 0.2}}
+    page = run_panel(RunPanel("run-a", "Theirs", seeds=[seed]), "Tiny")
+    assert "path: lists.csv" in page
+    assert str(tmp_path) not in page
 
 
 def test_an_experiment_in_which_nothing_could_run() -> None:

@@ -14,6 +14,7 @@ from llmseqrec.reporting.costs import costs_layout
 from llmseqrec.reporting.metric_names import headline, metric_header, metric_order
 from llmseqrec.reporting.page import PageCell, PageColumn, PageRow, html_table
 from llmseqrec.reporting.report_content import RunPanel
+from llmseqrec.shown_paths import without_folders
 
 # Keys of run.json and what readers see above them; hashes are cut.
 _FINGERPRINTS = {
@@ -54,7 +55,9 @@ def _known(run: RunPanel) -> str:
     if not run.seeds:
         return "<p>Nothing is known of it.</p>"
     facts = run.seeds[0]
-    settings = yaml.safe_dump(facts.get("run", {}), sort_keys=False, allow_unicode=True, width=88)
+    settings = yaml.safe_dump(
+        without_folders(facts.get("run", {})), sort_keys=False, allow_unicode=True, width=88
+    )
     versions = ", ".join(f"{name} {found}" for name, found in facts.get("versions", {}).items())
     parts = [
         definitions(_costs(run.costs) | ({"Versions": versions} if versions else {})),
