@@ -10,7 +10,7 @@ from llmseqrec.errors import InputError
 from llmseqrec.llm.beam_search import BeamOptions
 from llmseqrec.llm.decoding import catalogue_trie, rank_items
 from llmseqrec.llm.language_model import LanguageModel
-from llmseqrec.llm.name_loss import TOKEN_STEP, NameLoss, spelling_loss, with_choices
+from llmseqrec.llm.name_loss import TOKEN_STEP, NameLoss, name_paths, spelling_loss, with_choices
 from llmseqrec.llm.pairs import EncodedPairs, Pair
 from llmseqrec.llm.small_model import make_small_model
 from llmseqrec.llm.tokenizer import train_tokenizer
@@ -33,7 +33,8 @@ def one_line_model() -> LanguageModel:
 def chosen(model: LanguageModel, pairs: list[Pair], names: list[str]) -> tuple[EncodedPairs, Trie]:
     trie = catalogue_trie(names, model.tokenizer)
     encoded = EncodedPairs.of(pairs, model.tokenizer, 256)
-    return with_choices(encoded, trie, names, model.tokenizer), trie
+    paths = name_paths(trie, names, model.tokenizer)
+    return with_choices(encoded, paths, model.tokenizer), trie
 
 
 def table(model: LanguageModel) -> torch.Tensor:

@@ -28,9 +28,29 @@ NO_CHOICE = -1
 TOKEN_STEP = 256  # oneDNN keeps megabytes for every shape of a product
 
 
-def with_choices(
-    pairs: EncodedPairs, trie: Trie, names: Sequence[str], tokenizer: TextTokenizer
-) -> EncodedPairs:
+Paths = dict[tuple[int, ...], LongArray]
+
+
+def name_paths(trie: Trie, names: Sequence[str], tokenizer: TextTokenizer) -> Paths:
+    """By the tokens of a name without the end token: the child taken at each, end included.
+
+    Args:
+        trie: of the names.
+        names: that completions and lines may hold.
+        tokenizer: the trie's.
+    """
+    found = {}
+    for ids in tokenizer.completions(names):
+        path, node = np.empty(len(ids), dtype=np.int64), 0
+        for place, token in enumerate(ids):
+            first, last = trie.first_child[node], trie.first_child[node + 1]
+            node = int(first + np.searchsorted(trie.tokens[first:last], token))
+            path[place] = node if last - first > 1 else NO_CHOICE
+        found[tuple(ids[:-1])] = path
+    return found
+
+
+def with_choices(pairs: EncodedPairs, paths: Paths, tokenizer: TextTokenizer) -> EncodedPairs:
     """Pairs whose targets are children of the tree's nodes instead of tokens.
 
     What counts are lines of prompts, and completions, that are names; in them the tokens that have
@@ -39,11 +59,9 @@ def with_choices(
 
     Args:
         pairs: with tokens as targets.
-        trie: of the names.
-        names: that completions and lines may hold.
-        tokenizer: the trie's.
+        paths: of the names.
+        tokenizer: theirs.
     """
-    paths = _paths(trie, tokenizer.completions(names))
     ends = {pairs.end, *tokenizer.separator, *_line_break(tokenizer)}
     choices = np.full(len(pairs.ids), NO_CHOICE, dtype=np.int64)
     tokens, begin = pairs.ids.tolist(), 0
@@ -54,19 +72,6 @@ def with_choices(
             choices[begin : end + 1] = path
         begin = end + 1
     return replace(pairs, targets=choices)
-
-
-def _paths(trie: Trie, completions: Sequence[Sequence[int]]) -> dict[tuple[int, ...], LongArray]:
-    """By the tokens of a name without the end token: the child taken at each, end included."""
-    found = {}
-    for ids in completions:
-        path, node = np.empty(len(ids), dtype=np.int64), 0
-        for place, token in enumerate(ids):
-            first, last = trie.first_child[node], trie.first_child[node + 1]
-            node = int(first + np.searchsorted(trie.tokens[first:last], token))
-            path[place] = node if last - first > 1 else NO_CHOICE
-        found[tuple(ids[:-1])] = path
-    return found
 
 
 def _line_break(tokenizer: TextTokenizer) -> list[int]:

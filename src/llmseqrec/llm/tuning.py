@@ -15,7 +15,7 @@ from llmseqrec.contracts import STEP_HISTORY, atomic_folder, read_json, write_js
 from llmseqrec.errors import InputError
 from llmseqrec.llm.decoding import catalogue_trie
 from llmseqrec.llm.language_model import LanguageModel
-from llmseqrec.llm.name_loss import with_choices
+from llmseqrec.llm.name_loss import name_paths, with_choices
 from llmseqrec.llm.pairs import EncodedPairs, Pair
 from llmseqrec.llm.prompt_files import read_examples
 from llmseqrec.llm.providers.base import Place, TuningFiles
@@ -70,7 +70,8 @@ def train(
     encoded = [EncodedPairs.of(part, model.tokenizer, model.context) for part in pairs]
     trie = catalogue_trie(names, model.tokenizer) if names else None
     if trie is not None:
-        encoded = [with_choices(part, trie, names, model.tokenizer) for part in encoded]
+        paths = name_paths(trie, names, model.tokenizer)
+        encoded = [with_choices(part, paths, model.tokenizer) for part in encoded]
     logger.info("%d prompts, %d tokens", len(encoded[0]), len(encoded[0].ids))
     valid = encoded[1] if len(encoded[1]) else None
     return Training(model, options, place.state, trie).fit(encoded[0], valid, place.seed)
