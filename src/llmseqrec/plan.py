@@ -20,6 +20,7 @@ from llmseqrec.plan_search import SearchPlan
 from llmseqrec.plan_search_vectors import vector_files
 from llmseqrec.plan_similarities import SimilarityPlan
 from llmseqrec.plan_study import StudyPlan
+from llmseqrec.plan_tables import files_of_tables
 from llmseqrec.provenance import code_fingerprint
 from llmseqrec.registry import (
     EMBEDDING_PROVIDERS,
@@ -377,11 +378,11 @@ class Plan:
         stems += ["datasets"] if pairs else []
         chosen = dict.fromkeys((e.dataset, e.split) for e in self.config.chosen)
         stems += [f"folds.{d}.{s}" for d, s in chosen if self.folds_of(d, s)]
-        names = [f"{stem}.{kind}" for stem in stems for kind in ("csv", "md", "tex", "html")]
-        names += [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
+        names = [f"leaderboard.{d}.{s}.txt" for d, s in self.experiments()]
         names += [f"statements.{d}.{s}.json" for d, s in compared]
         return (
-            [f"results/tables/{name}" for name in names]
+            files_of_tables(stems)
+            + [f"results/tables/{name}" for name in names]
             + self.similarities.tables
             + self.searches.tables
             + self.study.tables

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from llmseqrec.plan import Plan
+from llmseqrec.plan_tables import files_of_tables
 from llmseqrec.shown_paths import without_folders
 
-KINDS = ("csv", "md", "tex", "html")
 # Jobs of a seed; a run has those of its kind, and the names of the others stand for nothing.
 FITTING = ("build_prompts", "finetune_llm", "describe_run", "train_model")
 ASKING = ("build_questions", "generate", "resolve_generations", "recommend", "evaluate")
@@ -27,7 +27,7 @@ class CostPlan:
     @property
     def tables(self) -> list[str]:
         """Every file of the table."""
-        return [f"results/tables/costs.{kind}" for kind in KINDS]
+        return files_of_tables(["costs"])
 
     def rows(self) -> list[dict[str, Any]]:
         """Display names and jobs of every row, or the reason why it could not run."""

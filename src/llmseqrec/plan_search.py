@@ -20,6 +20,7 @@ from llmseqrec.plan_search_vectors import (
     unmet_embeddings,
     vector_files,
 )
+from llmseqrec.plan_tables import files_of_tables
 from llmseqrec.resolve import (
     ResolvedRun,
     read_published,
@@ -28,7 +29,6 @@ from llmseqrec.resolve import (
 )
 from llmseqrec.search_spaces import Ranges, read_spaces
 
-KINDS = ("csv", "md", "tex", "html")
 FIGURES = ("history", "importance", "values")
 
 
@@ -72,7 +72,7 @@ class SearchPlan:
     def tables(self) -> list[str]:
         """Every file of every table."""
         stems = ["searches", *(f"choices.{name}" for name in self.done)] if self.done else []
-        return [f"results/tables/{stem}.{kind}" for stem in stems for kind in KINDS]
+        return files_of_tables(stems)
 
     @property
     def figures(self) -> list[str]:

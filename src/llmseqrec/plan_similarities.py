@@ -7,11 +7,10 @@ from typing import Any
 
 from llmseqrec.config import Config, Similarities, Temporal
 from llmseqrec.errors import InputError
+from llmseqrec.plan_tables import files_of_tables
 from llmseqrec.registry import parameters_class
 from llmseqrec.resolve import ResolvedRun, dataset_need, embedding_need
 from llmseqrec.shown_paths import without_folders
-
-KINDS = ("csv", "md", "tex", "html")
 
 
 class SimilarityPlan:
@@ -35,8 +34,7 @@ class SimilarityPlan:
     def tables(self) -> list[str]:
         """Every file of every table whose dataset and at least one embedding can be had."""
         possible = [pair for pair, asked in self.asked.items() if self._possible(asked)]
-        stems = [f"results/tables/similarities.{d}.{s}" for d, s in possible]
-        return [f"{stem}.{kind}" for stem in stems for kind in KINDS]
+        return files_of_tables(f"similarities.{d}.{s}" for d, s in possible)
 
     def inputs(self, wildcards: Any) -> dict[str, Any]:
         """Files of a comparison."""

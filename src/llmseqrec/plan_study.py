@@ -6,12 +6,12 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from llmseqrec.plan_tables import files_of_tables
 from llmseqrec.resolve import dataset_need
 
 if TYPE_CHECKING:
     from llmseqrec.plan import Plan
 
-KINDS = ("csv", "md", "tex", "html")
 # Kinds of the tables that are of no dataset alone, and their published files.
 SHARED = {
     "2": ("datasets", "table2_datasets.csv"),
@@ -70,8 +70,7 @@ class StudyPlan:
     @property
     def tables(self) -> list[str]:
         """Every file of every table."""
-        stems = [f"results/tables/study_table{number}" for number in self.numbers]
-        return [f"{stem}.{kind}" for stem in stems for kind in KINDS]
+        return files_of_tables(f"study_table{number}" for number in self.numbers)
 
     def kind(self, wildcards: Any) -> str:
         """Which kind of table it is."""
