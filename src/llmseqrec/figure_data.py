@@ -80,12 +80,6 @@ def all_affinities(vectors: Mapping[str, str], prompts: Path, train: Path) -> pd
     return affinity_shares(found)
 
 
-def read_similarities(path: Path | str) -> pd.DataFrame:
-    """The csv of a comparison of item vectors; "none" is a name there, not a gap."""
-    frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    return frame
-
-
 def histories(folders: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Training histories: model, seed and the columns of contract HISTORY.
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
 from llmseqrec.contracts import ITEMS, RECOMMENDATIONS, read_table
+from llmseqrec.reporting.page import in_script
 from llmseqrec.sessions import IntArray, Prompts
 
 # Items of a prompt that are shown: the most recent ones.
@@ -74,11 +74,6 @@ def inspection_script(key: str, content: Mapping[str, Any]) -> str:
         content: as `inspected_sessions` gives it.
     """
     return f"inspectSessions({in_script(key)}, {in_script(content)});\n"
-
-
-def in_script(content: Any) -> str:
-    """JSON that can stand inside a script element, whatever its texts hold."""
-    return orjson.dumps(content).decode().replace("<", "\\u003c")
 
 
 def _first(prompts: Prompts, count: int) -> tuple[Any, IntArray]:

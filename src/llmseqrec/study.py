@@ -14,6 +14,7 @@ from llmseqrec.reporting.cells import Layout
 from llmseqrec.reporting.layouts import statistics_table
 from llmseqrec.reporting.leaderboard import read_leaderboard, read_published
 from llmseqrec.reporting.searches import read_best
+from llmseqrec.reporting.tables import read_table_csv
 from llmseqrec.summary import label_of
 
 Made = tuple[pd.DataFrame, Layout]
@@ -72,7 +73,7 @@ def _prompts(task: Mapping[str, Any]) -> Made:
     of = task["datasets"]
     frame = tables.prompt_table(
         {name: read_leaderboard(facts["leaderboard"]) for name, facts in of.items()},
-        {name: pd.read_csv(facts["answers"]) for name, facts in of.items() if facts["answers"]},
+        {name: read_table_csv(facts["answers"]) for name, facts in of.items() if facts["answers"]},
         {
             name: {run: (row[0], row[1], row[2]) for run, row in facts["rows"].items()}
             for name, facts in of.items()

@@ -8,7 +8,6 @@ import pytest
 
 from llmseqrec.config import Reduction, read_config
 from llmseqrec.config_figures import Positions
-from llmseqrec.figure_data import read_similarities
 from llmseqrec.plan import Plan
 from llmseqrec.plan_figures import ALWAYS, FigurePlan, described, method_name
 from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, build_leaderboard
@@ -19,6 +18,7 @@ from llmseqrec.reporting.plots.reductions import (
     dimensions_figure,
     reductions_figure,
 )
+from llmseqrec.reporting.tables import read_table_csv
 from tests.conftest import ROOT, Tiny
 
 LABEL = Label("Sample", "temporal", "temporal", 300, "abcdef", [1])
@@ -90,7 +90,7 @@ def test_dimensions_are_those_of_the_decay_that_is_best_on_average(tmp_path: Pat
     ]
     columns = ["embedding", "reduction", "decay", "dimensions", "ndcg@20"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "table.csv", index=False)
-    table = read_similarities(tmp_path / "table.csv")
+    table = read_table_csv(tmp_path / "table.csv")
     data = by_dimensions(table, {"pca8": "pca", "pca4": "pca"})
     assert set(data["decay"]) == {"none"}
     figure = dimensions_figure(data, LABEL)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from llmseqrec.reporting.cells import Column, Layout
+from llmseqrec.reporting.tables import read_table_csv
 
 RUN, RULE = "run", "rule"
 _SUMMED = ("seconds", "cpu_seconds", "gpu_seconds")
@@ -64,13 +65,7 @@ def build_costs(jobs: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.Dat
 
 def read_costs(path: Path | str) -> pd.DataFrame:
     """Read the csv file of the table: names stay texts, be they `NA` or `2024`."""
-    frame: pd.DataFrame = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(("kind", "name", "dataset", "split", "note"), "str"),
-        keep_default_na=False,
-        na_values=[""],
-    )
-    return frame
+    return read_table_csv(path, ("kind", "name", "dataset", "split", "note"))
 
 
 def costs_layout(frame: pd.DataFrame) -> Layout:

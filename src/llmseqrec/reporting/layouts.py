@@ -12,9 +12,8 @@ from llmseqrec.reporting.leaderboard import Label
 from llmseqrec.reporting.metric_names import headline, metric_header, metrics_in
 
 DECIMALS = {"ndcg": 4, "hr": 4, "mrr": 4, "catcov": 3, "seren": 4, "novel": 2}
-# As in the study's Table 2, then counts of the split; the names are keys of a statistics row.
-STATISTICS = (
-    Column("dataset", "Dataset"),
+# The study's Table 2; the names are keys of a statistics row.
+DATASET_COLUMNS = (
     Column("p_core", "p-core", 0),
     Column("sessions", "Sessions", 0),
     Column("items", "Items", 0),
@@ -22,6 +21,11 @@ STATISTICS = (
     Column("interactions", "Interactions", 0),
     Column("mean_length", "Mean length", 1),
     Column("density_percent", "Density (%)", 3),
+)
+# The same, then counts of the split.
+STATISTICS = (
+    Column("dataset", "Dataset"),
+    *DATASET_COLUMNS,
     Column("split", "Split"),
     Column("train_sessions", "Train sessions", 0),
     Column("train_items", "Train items", 0),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from llmseqrec.errors import InputError
 from llmseqrec.reporting.metric_names import headline, metric_order
+from llmseqrec.reporting.tables import read_table_csv
 
 PROTOCOLS = {"temporal": "temporal split", "leave_one_out": "leave-one-out"}
 # What may follow a metric's name in a column of the leaderboard.
@@ -194,13 +195,8 @@ def build_leaderboard(
 
 def read_leaderboard(path: Path | str) -> pd.DataFrame:
     """Read the csv file of a leaderboard: the same numbers, bit by bit."""
-    frame: pd.DataFrame = pd.read_csv(
-        path,
-        dtype={"rank": "Int64", "model": "str", "note": "str"},
-        keep_default_na=False,
-        na_values=[""],
-    )
-    return frame.assign(note=frame["note"].fillna(""))
+    frame = read_table_csv(path, ("model", "note"))
+    return frame.assign(rank=frame["rank"].astype("Int64"), note=frame["note"].fillna(""))
 
 
 def _result_row(result: RunResult, published: pd.DataFrame) -> dict[str, object]:

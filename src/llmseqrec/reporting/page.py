@@ -8,6 +8,9 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
+
+import orjson
 
 # Text, detail, emphasis ("", "best", "second") and sort value of a cell.
 PageCell = tuple[str, str, str, float | None]
@@ -129,6 +132,11 @@ def html_list(texts: Sequence[str]) -> str:
     """A list of texts; nothing where there are none."""
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
     return f"<ul>{items}</ul>" if items else ""
+
+
+def in_script(content: Any) -> str:
+    """JSON that can stand inside a script element, whatever its texts hold."""
+    return orjson.dumps(content).decode().replace("<", "\\u003c")
 
 
 def _row(row: PageRow, kinds: Sequence[str], marks: Sequence[str]) -> str:

@@ -9,13 +9,19 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-import orjson
 import pandas as pd
 
 from llmseqrec.reporting.cells import present
 from llmseqrec.reporting.costs import RULE, costs_layout
 from llmseqrec.reporting.metric_names import metric_header
-from llmseqrec.reporting.page import PageColumn, PageRow, asset, html_list, html_table
+from llmseqrec.reporting.page import (
+    PageColumn,
+    PageRow,
+    asset,
+    html_list,
+    html_table,
+    in_script,
+)
 from llmseqrec.reporting.report_board import (
     board_metrics,
     board_reading,
@@ -214,4 +220,4 @@ def _index(experiments: Sequence[Experiment]) -> str:
         for each in experiments
         if not each.withheld
     ]
-    return orjson.dumps({"inspector": found}).decode().replace("<", "\\u003c")
+    return in_script({"inspector": found})

@@ -15,22 +15,13 @@ import numpy as np
 import pandas as pd
 
 from llmseqrec.reporting.cells import Column, Layout
-from llmseqrec.reporting.layouts import metric_column
+from llmseqrec.reporting.layouts import DATASET_COLUMNS, metric_column
 from llmseqrec.reporting.leaderboard import RAN
 from llmseqrec.reporting.metric_names import metric_order
 
 Values = Mapping[str, Any]
 ABSENT = "not run: no run of this configuration stands for it"
 ELSEWHERE = "not in this configuration"
-DATASET_COLUMNS = (
-    Column("p_core", "p-core", 0),
-    Column("sessions", "Sessions", 0),
-    Column("items", "Items", 0),
-    Column("classes", "Classes", 0),
-    Column("interactions", "Interactions", 0),
-    Column("mean_length", "Mean length", 1),
-    Column("density_percent", "Density (%)", 3),
-)
 PROMPT_COLUMNS = (
     *(metric_column(metric) for metric in ("hr@20", "ndcg@20")),
     Column("unique_recommendations", "Unique", 0),

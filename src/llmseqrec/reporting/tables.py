@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +32,18 @@ def write_tables(frame: pd.DataFrame, layout: Layout, stem: Path | str) -> list[
     for path, content in zip(paths, contents.values(), strict=True):
         write_text(content, path)
     return paths
+
+
+def read_table_csv(path: Path | str, texts: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a csv file of `write_tables`: only what is empty is a gap, `NA` and `none` are texts.
+
+    Args:
+        path: of the file.
+        texts: columns of texts, be they `2024`.
+    """
+    kinds = dict.fromkeys(texts, "str")
+    frame: pd.DataFrame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
+    return frame
 
 
 def to_markdown(frame: pd.DataFrame, layout: Layout) -> str:
