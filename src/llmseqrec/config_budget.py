@@ -33,6 +33,19 @@ BUDGET_DESCRIPTION = (
 )
 
 
+def too_long(least: BudgetName | None, budget: BudgetName | None) -> str | None:
+    """Why a run of a longer budget is not done under this one, or None.
+
+    Args:
+        least: the smallest budget that does the run; None: every one.
+        budget: of the configuration; None does every run.
+    """
+    order = list(BUDGETS)
+    if least is None or budget is None or order.index(budget) >= order.index(least):
+        return None
+    return f"takes too long for budget: {budget}; {least} has it"
+
+
 def with_budget(content: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with what its budget says of the keys that it leaves out.
 

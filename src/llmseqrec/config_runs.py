@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llmseqrec.config_base import Name, Strict, first_problem, one_of
+from llmseqrec.config_budget import BudgetName
 from llmseqrec.config_reductions import ORDERED_METHODS
 from llmseqrec.config_reductions import Reduction as Reduction
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, parameters_class
@@ -150,6 +151,11 @@ class Run(Strict):
         None, description="The language model that a prompt task asks."
     )
     finetune: bool = Field(True, description="false: the language model is asked as it comes.")
+    least_budget: BudgetName | None = Field(
+        None,
+        description="The smallest budget that does it; under a smaller one its row says so, unless "
+        "`device: cuda` tells that there is a GPU.",
+    )
     finetuned_by: Name | None = Field(
         None, description="A run whose fine-tuned model is asked, instead of one of its own."
     )

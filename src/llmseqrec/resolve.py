@@ -23,6 +23,7 @@ from llmseqrec.config import (
     Run,
     Strict,
 )
+from llmseqrec.config_budget import too_long
 from llmseqrec.errors import InputError
 from llmseqrec.registry import (
     EMBEDDING_PROVIDERS,
@@ -230,6 +231,9 @@ def run_need(
     """
     dataset, split, name = where
     run, columns = resolved[dataset, name], config.datasets[dataset].columns
+    least = None if config.device == "cuda" else config.runs[name].least_budget
+    if reason := too_long(least, config.budget):
+        return reason
     if run.language_model is not None:
         reason = language_model_need(config, dataset, run.language_model)
         if reason is not None:

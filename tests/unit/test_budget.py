@@ -8,6 +8,7 @@ import pytest
 from llmseqrec.config import Config, parse_config
 from llmseqrec.config_budget import BUDGETS
 from llmseqrec.errors import InputError
+from llmseqrec.plan import Plan
 from tests.conftest import ROOT, tiny_content
 
 
@@ -44,6 +45,24 @@ def test_a_given_key_wins() -> None:
 
 def test_without_a_budget_keys_have_their_own_defaults() -> None:
     assert config_of().seeds == [1]
+
+
+def not_run(tmp_path: Path, **changes: Any) -> dict[tuple[str, str, str], str]:
+    (tmp_path / "rows.csv").touch()
+    content = tiny_content(tmp_path) | changes
+    content["runs"]["v_sknn"]["least_budget"] = "overnight"
+    return Plan(parse_config(content), ROOT).not_run
+
+
+def test_a_run_of_a_longer_budget_stands_in_its_row_with_the_reason(tmp_path: Path) -> None:
+    reason = "takes too long for budget: quick; overnight has it"
+    assert not_run(tmp_path, budget="quick") == {("tiny", "temporal", "v_sknn"): reason}
+    for budget in (None, "overnight", "paper"):
+        assert not not_run(tmp_path, budget=budget)
+
+
+def test_a_named_gpu_does_the_runs_of_longer_budgets(tmp_path: Path) -> None:
+    assert not not_run(tmp_path, budget="quick", device="cuda")
 
 
 @pytest.mark.parametrize("budget", ["weekend", ["quick"], 3])
