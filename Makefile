@@ -9,6 +9,8 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 # torch is installed on its own: its build (processor, CUDA) is the machine's choice.
 TORCH ?= torch==2.13.0
 QUICKSTART := --configfile config/quickstart.yaml
+# Every job is a process that imports anew: without compiled files half of its time is compiling.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup quickstart test lint format bench lock docs clean
 .DEFAULT_GOAL := help
