@@ -9,9 +9,9 @@ rule generate_sample:
     wildcard_constraints:
         dataset=one_of(PLAN.samples),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/data.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/data",
     threads: 1
     resources:
         mem_mb=1000,
@@ -33,9 +33,9 @@ rule download_raw:
     wildcard_constraints:
         dataset=one_of(set(CONFIG.datasets) - PLAN.samples),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/data.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/data",
     threads: 1
     resources:
         mem_mb=1000,
@@ -61,9 +61,9 @@ rule prepare_sessions:
     benchmark:
         "logs/benchmark/prepare_sessions/{dataset}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/data.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/data",
     threads: 1
     resources:
         mem_mb=4000,
@@ -87,9 +87,9 @@ rule split_sessions:
     benchmark:
         "logs/benchmark/split_sessions/{dataset}.{split}.{part}.{subset}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/data.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/data",
     threads: 1
     resources:
         mem_mb=4000,
@@ -115,9 +115,9 @@ rule describe_split:
     benchmark:
         "logs/benchmark/describe_split/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/data.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/data",
     threads: 1
     resources:
         mem_mb=4000,

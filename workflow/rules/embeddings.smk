@@ -12,9 +12,9 @@ rule embed_items:
     benchmark:
         "logs/benchmark/embed_items/{dataset}.{embedding}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 2
     resources:
         mem_mb=4000,
@@ -45,9 +45,9 @@ rule reduce_embeddings:
     wildcard_constraints:
         reduction=one_of(PLAN.reductions_on("catalogue")),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,
@@ -96,9 +96,9 @@ rule compare_similarities:
     benchmark:
         "logs/benchmark/compare_similarities/{dataset}.{split}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,

@@ -13,9 +13,9 @@ rule evaluate:
     benchmark:
         "logs/benchmark/evaluate/{dataset}.{split}.{part}.{run}.seed{seed}.{prompts}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=2000,
@@ -43,9 +43,9 @@ rule tie_sensitivity:
     wildcard_constraints:
         run=one_of(PLAN.fitted),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,
@@ -73,9 +73,9 @@ rule compare_models:
     benchmark:
         "logs/benchmark/compare_models/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=2000,

@@ -28,9 +28,9 @@ rule slice_metrics:
     benchmark:
         "logs/benchmark/slice_metrics/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=2000,
@@ -77,9 +77,9 @@ rule plot_experiment:
     benchmark:
         "logs/benchmark/plot_experiment/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=2000,
@@ -105,9 +105,9 @@ rule plot_training:
     benchmark:
         "logs/benchmark/plot_training/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,
@@ -134,9 +134,9 @@ rule plot_affinity:
     benchmark:
         "logs/benchmark/plot_affinity/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=2000,
@@ -164,9 +164,9 @@ rule ask_positions:
     wildcard_constraints:
         run=one_of(PLAN.fitted),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,
@@ -193,9 +193,9 @@ rule plot_positions:
     benchmark:
         "logs/benchmark/plot_positions/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,
@@ -221,9 +221,9 @@ rule plot_reductions:
     benchmark:
         "logs/benchmark/plot_reductions/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,
@@ -248,9 +248,9 @@ rule plot_similarities:
     benchmark:
         "logs/benchmark/plot_similarities/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,
@@ -276,9 +276,9 @@ rule plot_costs:
     benchmark:
         "logs/benchmark/plot_costs/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,

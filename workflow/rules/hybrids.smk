@@ -10,9 +10,9 @@ rule choose_combination:
     wildcard_constraints:
         run=one_of(PLAN.combinations.choosing),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,

@@ -195,9 +195,9 @@ rule build_prompted:
     benchmark:
         "logs/benchmark/build_prompted/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,

@@ -16,9 +16,9 @@ rule train_model:
     wildcard_constraints:
         run=one_of(PLAN.fitted - NEURAL),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,
@@ -56,9 +56,9 @@ rule recommend:
     wildcard_constraints:
         run=one_of(PLAN.fitted),
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=4000,
@@ -89,9 +89,9 @@ rule import_recommendations:
     wildcard_constraints:
         run=one_of(PLAN.external),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/models.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/models",
     threads: 1
     resources:
         mem_mb=2000,

@@ -20,9 +20,9 @@ rule build_costs:
     benchmark:
         "logs/benchmark/build_costs.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,
@@ -47,9 +47,9 @@ rule build_report:
     benchmark:
         "logs/benchmark/build_report.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=2000,

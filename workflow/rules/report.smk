@@ -20,9 +20,9 @@ rule build_leaderboard:
     benchmark:
         "logs/benchmark/build_leaderboard/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=2000,
@@ -57,9 +57,9 @@ rule build_folds:
     benchmark:
         "logs/benchmark/build_folds/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,
@@ -95,9 +95,9 @@ rule build_comparison:
     benchmark:
         "logs/benchmark/build_comparison/{dataset}.{split}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,
@@ -132,9 +132,9 @@ rule build_statistics:
     benchmark:
         "logs/benchmark/build_statistics.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,

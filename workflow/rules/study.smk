@@ -13,9 +13,9 @@ rule build_study_table:
     wildcard_constraints:
         number=one_of(PLAN.study.numbers),
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,

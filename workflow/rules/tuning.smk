@@ -21,9 +21,9 @@ rule tune_model:
     benchmark:
         "logs/benchmark/tune_model/{dataset}.{split}.{search}.{variant}.worker{worker}.tsv"
     conda:
-        "../../envs/llm.yaml"
+        "../../envs/search.yaml"
     envmodules:
-        "llmseqrec/llm",
+        "llmseqrec/search",
     threads: 1
     resources:
         mem_mb=4000,
@@ -50,9 +50,9 @@ rule merge_study:
     benchmark:
         "logs/benchmark/merge_study/{dataset}.{split}.{search}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/search.yaml"
     envmodules:
-        "llmseqrec/torch",
+        "llmseqrec/search",
     threads: 1
     resources:
         mem_mb=2000,
@@ -85,9 +85,9 @@ rule plot_search:
     benchmark:
         "logs/benchmark/plot_search/{search}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/figures.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/figures",
     threads: 1
     resources:
         mem_mb=1000,
@@ -109,9 +109,9 @@ rule build_choices:
     benchmark:
         "logs/benchmark/build_choices/{search}.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,
@@ -133,9 +133,9 @@ rule build_searches:
     benchmark:
         "logs/benchmark/build_searches/all.tsv"
     conda:
-        "../../envs/core.yaml"
+        "../../envs/evaluation.yaml"
     envmodules:
-        "llmseqrec/core",
+        "llmseqrec/evaluation",
     threads: 1
     resources:
         mem_mb=1000,
