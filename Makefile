@@ -5,6 +5,7 @@ PYTHON ?= python3
 CORES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+SLURM := .venv-slurm
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 # torch is installed on its own: its build (processor, CUDA) is the machine's choice.
 TORCH ?= torch==2.13.0
@@ -12,12 +13,13 @@ QUICKSTART := --configfile config/quickstart.yaml
 # Every job is a process that imports anew: without compiled files half of its time is compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup quickstart test lint format bench lock docs clean
+.PHONY: help setup slurm quickstart test lint format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart  a report from the embedded sample (synthetic data)"
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
+	@echo "make slurm       Snakemake for a SLURM cluster, into .venv-slurm (docs/cluster.md)"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
 	@echo "make docs        regenerate the configuration reference"
@@ -38,6 +40,20 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -c 'import pathlib, site; \
 		pathlib.Path(site.getsitepackages()[0], "llmseqrec.pth").write_text(str(pathlib.Path("src").resolve()))'
 	@cp requirements.lock $@
+
+# The executor stands in an environment of its own that sees all of the other, since every start of
+# Snakemake loads every executor it finds.
+slurm: $(SLURM)/.installed
+
+$(SLURM)/.installed: requirements-slurm.lock | setup
+	@$(BIN)/python -m venv --without-pip $(SLURM)
+	@$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+		> "$$($(SLURM)/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
+	@$(BIN)/python -m pip --python $(SLURM)/bin/python install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements-slurm.lock
+	@sed '1s|.*|#!$(CURDIR)/$(SLURM)/bin/python|' $(BIN)/snakemake > $(SLURM)/bin/snakemake
+	@chmod +x $(SLURM)/bin/snakemake
+	@touch $@
 
 quickstart: setup
 	@$(SNAKEMAKE) $(QUICKSTART) --quiet rules
@@ -73,6 +89,12 @@ lock: setup
 		--no-emit-index-url --no-emit-find-links --no-emit-options \
 		--output-file requirements.lock pyproject.toml
 	$(BIN)/python envs/generate.py
+	$(BIN)/pip-compile --quiet --extra slurm --constraint requirements.lock --generate-hashes \
+		--strip-extras --no-header --unsafe-package torch --unsafe-package pip \
+		--unsafe-package setuptools --no-emit-index-url --no-emit-find-links --no-emit-options \
+		--output-file $(VENV)/slurm.lock pyproject.toml
+	echo "# The SLURM executor, beside requirements.lock: made by make lock." > requirements-slurm.lock
+	awk '/^[a-z]/ {kept = /^snakemake-executor-plugin/} kept' $(VENV)/slurm.lock >> requirements-slurm.lock
 
 clean:
 	rm -rf results/* logs .snakemake
