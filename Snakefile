@@ -3,10 +3,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "workflow/rules/library.smk"
+
+
 # A --configfile replaces the default configuration; without this it would be merged into it.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: DEFAULT_CONFIG
 
 
 include: "workflow/rules/common.smk"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     Field,
     NonNegativeInt,
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from llmseqrec.config_base import FileName as FileName
 from llmseqrec.config_base import Name as Name
 from llmseqrec.config_base import Strict as Strict
 from llmseqrec.config_base import check_displays, defined, first_problem, one_of
@@ -45,14 +45,16 @@ from llmseqrec.config_services import Services as Services
 from llmseqrec.config_similarities import Similarities as Similarities
 from llmseqrec.errors import InputError
 from llmseqrec.registry import MODELS, RAW_FORMATS, UPLOADING
+from llmseqrec.yaml_files import check_tree, read_yaml
 
+MOST_NESTED = 4
 PUBLISHED_PREFIX = "published_"  # of the names of reductions that come with published settings
 
 
 class RawFile(Strict):
     """One raw file of a dataset."""
 
-    name: str = Field(description="File name inside raw_dir, or inside resources/{dataset}/.")
+    name: FileName = Field(description="File name inside raw_dir, or inside resources/{dataset}/.")
     url: str | None = Field(None, description="Where to download it when there is no raw_dir.")
     member: str | None = Field(None, description="The file to take out of a zip archive.")
 
@@ -96,7 +98,7 @@ class Temporal(Strict):
 
     protocol: Literal["temporal"] = "temporal"
     test_fraction: float = Field(0.2, gt=0, lt=1)
-    folds: int = Field(3, ge=0, description="Forward-chained validation folds.")
+    folds: int = Field(3, ge=0, le=99, description="Forward-chained validation folds.")
     filter_items: bool = Field(True, description="Drop test rows of items unseen in training.")
     test_sessions: Path | None = Field(
         None,
@@ -193,7 +195,7 @@ class Config(Strict):
     seeds: list[NonNegativeInt] = Field(
         [1], min_length=1, description="Seeds of runs that use chance."
     )
-    top_k: int = Field(20, ge=1, description="Length of the recommendation lists.")
+    top_k: int = Field(20, ge=1, le=32767, description="Length of the recommendation lists.")
     cutoffs: list[PositiveInt] = Field([10, 20], min_length=1)
     tie_shuffles: int = Field(20, ge=0, description="Shuffles of tied interactions; 0: none.")
     comparisons: Comparisons = Field(
@@ -293,6 +295,8 @@ class Config(Strict):
         where = f"runs.{(*above, name)[0]}.components"
         if name in above:
             raise ValueError(f"{where}: a circle: {' -> '.join((*above, name))}")
+        if len(above) > MOST_NESTED:  # each level may multiply the runs below it
+            raise ValueError(f"{where}: combined runs nested more than {MOST_NESTED} deep")
         for component in self.runs[name].components:
             defined(component, self.runs, where)
             if MODELS[self.runs[component].model].recommender is None:
@@ -408,6 +412,7 @@ def parse_config(content: dict[str, Any], source: str = "config") -> Config:
     Raises:
         InputError: naming the first offending key.
     """
+    check_tree(content, source)
     try:
         return Config.model_validate(content)
     except ValidationError as error:
@@ -420,12 +425,4 @@ def read_config(path: Path) -> Config:
     Raises:
         InputError: the file is absent, is no YAML, or breaks the schema.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    return parse_config(content or {}, str(path))
+    return parse_config(read_yaml(path), str(path))

@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+from llmseqrec.errors import shown
+
+
+def _inside(name: str) -> str:
+    """The name of a file that lies in its folder, or below it."""
+    parts = name.split("/")
+    if not name.isprintable() or any(not 0 < len(part) <= 150 for part in parts):
+        raise ValueError(f"{shown(name)} is no name of a file")
+    if {".", ".."} & set(parts) or "\\" in name:
+        raise ValueError(f"{shown(name)} leads out of its folder")
+    return name
+
+
+# Names stand in the names of files, several in one, and those have 255 bytes.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+FileName = Annotated[str, AfterValidator(_inside)]
 
 
 class Strict(BaseModel):
-    """A section that refuses unknown keys."""
+    """A section that refuses unknown keys, infinite numbers, and a switch for a number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, content: Any) -> Any:
+        """Refuse `yes`, which YAML takes for true, and which would become 1."""
+        for name, value in content.items() if isinstance(content, Mapping) else ():
+            given = value if isinstance(value, list) else [value]
+            if name in cls.model_fields and any(isinstance(each, bool) for each in given):
+                kinds = _kinds(cls.model_fields[name].annotation)
+                if kinds & {int, float} and bool not in kinds:
+                    raise ValueError(f"{name}: a number is needed, not {shown(value)}")
+        return content
 
 
 class Parameters(Strict):
@@ -45,13 +79,19 @@ class Parameters(Strict):
         return []
 
 
+def _kinds(annotation: Any) -> set[Any]:
+    """All types that an annotation is made of."""
+    own = {annotation} if isinstance(annotation, type) else set()
+    return own.union(*map(_kinds, get_args(annotation)))
+
+
 def first_problem(error: ValidationError) -> str:
     """The first mistake in one line, and how many more there are."""
     problems = error.errors()
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(shown(part).strip("'") for part in first["loc"])
     reason = {"extra_forbidden": "unknown key", "missing": "required key is missing"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
+        first["type"], " ".join(first["msg"].removeprefix("Value error, ").split())
     )
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {reason}{more}" if where else f"{reason}{more}"
@@ -60,14 +100,16 @@ def first_problem(error: ValidationError) -> str:
 def one_of(value: str, known: Any, what: str) -> str:
     """The value, where it is a known one."""
     if value not in known:
-        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(known))}")
+        raise ValueError(f"unknown {what} {shown(value)}; known: {', '.join(sorted(known))}")
     return value
 
 
 def defined(name: str | None, known: Any, where: str) -> None:
     """Raise ValueError where a name stands for nothing."""
     if name is not None and name not in known:
-        raise ValueError(f"{where}: {name!r} is not defined; defined: {', '.join(known) or 'none'}")
+        raise ValueError(
+            f"{where}: {shown(name)} is not defined; defined: {', '.join(known) or 'none'}"
+        )
 
 
 def check_displays(kind: str, displays: Mapping[str, str]) -> None:
@@ -80,5 +122,5 @@ def check_displays(kind: str, displays: Mapping[str, str]) -> None:
     seen: dict[str, str] = {}
     for name, display in displays.items():
         if display in seen:
-            raise ValueError(f"{kind}.{name}.display: {display!r} is {kind}.{seen[display]}'s")
+            raise ValueError(f"{kind}.{name}.display: {shown(display)} is {kind}.{seen[display]}'s")
         seen[display] = name

@@ -133,7 +133,9 @@ class LocalModelSettings(TrainedHere):
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="Of the weights.")
 
     @model_validator(mode="after")
-    def _trainable(self) -> LocalModelSettings:
+    def _pinned_and_trainable(self) -> LocalModelSettings:
+        if self.allow_download and self.revision is None:
+            raise ValueError("allow_download: needs revision, the 40 digits of a commit")
         if self.bits and self.lora is None:
             raise ValueError(f"bits: weights of {self.bits} bits cannot be trained; they need lora")
         return self

@@ -10,6 +10,7 @@ from llmseqrec.config_base import Name, Strict, first_problem, one_of
 from llmseqrec.config_budget import BudgetName
 from llmseqrec.config_reductions import ORDERED_METHODS
 from llmseqrec.config_reductions import Reduction as Reduction
+from llmseqrec.errors import shown
 from llmseqrec.registry import EMBEDDING_PROVIDERS, MODELS, parameters_class
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ class Embedding(Strict):
         + ", ".join(f"{name}: {keys['model']}" for name, keys in PROVIDER_DEFAULTS.items())
         + ".",
     )
-    revision: str | None = None
+    revision: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="The commit; needed for the hub."
+    )
     template: str | None = Field(None, description="Overrides the dataset's template.")
     allow_download: bool = Field(False, description="Fetch weights that are not on this machine.")
     pooling: Literal["cls", "mean"] | None = Field(
@@ -107,6 +110,8 @@ class Embedding(Strict):
         for key in sorted(set().union(*PROVIDER_KEYS.values()) - own):
             if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key} does nothing for provider {self.provider}")
+        if self.allow_download and self.revision is None:
+            raise ValueError("allow_download: needs revision, the 40 digits of a commit")
         if self.dimensions and self.model == "text-embedding-ada-002":
             raise ValueError("dimensions: text-embedding-ada-002 has 1536 and takes no other")
         return self
@@ -166,7 +171,9 @@ class Run(Strict):
         allowed = parameters_class(self.model).model_fields
         for key in self.parameters:
             if key not in allowed:
-                raise ValueError(f"parameters.{key} is unknown; {self.model} has {sorted(allowed)}")
+                raise ValueError(
+                    f"parameters.{shown(key)[1:-1]} is unknown; {self.model} has {sorted(allowed)}"
+                )
         try:
             parameters = self.checked_parameters
         except ValidationError as error:

@@ -16,6 +16,7 @@ NAMED_AXES = ("embedding", "reduction")
 # options that the run's parameters list, as JSON.
 COMPONENT_AXIS = "components."
 OPTION_AXIS = "option"
+MOST_STEPS = 100_000  # of a grid, whose values are listed
 
 
 class Range(Strict):
@@ -42,6 +43,8 @@ class Range(Strict):
             raise ValueError("step and log are of a grid, not of choices")
         if self.log and self.step:
             raise ValueError("log has no step")
+        if self.step and (self.high or 0) - (self.low or 0) > MOST_STEPS * self.step:
+            raise ValueError(f"step {self.step}: more than {MOST_STEPS:,} values; widen it")
         return self
 
     @property
@@ -120,7 +123,7 @@ class Search(Strict):
         description="Values of k that one pass over the neighbours serves; of LLMSeqSim all "
         "decays share a pass whatever this says.",
     )
-    workers: PositiveInt = Field(1, description="Jobs that share each variant.")
+    workers: int = Field(1, gt=0, le=1000, description="Jobs that share each variant.")
     seed: NonNegativeInt = 1
     epochs: Literal["folds", "inner"] = Field(
         "folds",

@@ -10,21 +10,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from llmseqrec.config import (
     PUBLISHED_PREFIX,
     Config,
     Dataset,
     Embedding,
+    FileName,
     LanguageModelSettings,
     Reduction,
     Run,
     Strict,
 )
+from llmseqrec.config_base import first_problem
 from llmseqrec.config_budget import too_long
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 from llmseqrec.registry import (
     EMBEDDING_PROVIDERS,
     LLM_PROVIDERS,
@@ -34,6 +35,7 @@ from llmseqrec.registry import (
     parameters_class,
 )
 from llmseqrec.uploads import upload_problem
+from llmseqrec.yaml_files import read_yaml
 
 
 class ResolvedRun(Strict):
@@ -90,18 +92,33 @@ class ResolvedRun(Strict):
         return self.params_from != "tuned" and len(self.options) > 1
 
 
+class _PublishedRun(BaseModel):
+    """What each of published runs must have."""
+
+    model: str
+    parameters: dict[str, Any]
+
+
+class _Published(BaseModel):
+    """What a file of published optima must have."""
+
+    table: FileName | None
+    runs: dict[str, _PublishedRun]
+
+
 @cache
 def read_published(folder: Path, name: str) -> dict[str, Any]:
     """A file of published optima; read once, since every run of a dataset asks, and not changed.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is none of that name, or it lacks what such a file has.
     """
     path = folder / f"{name}.yaml"
+    content = read_yaml(path, "published: of a dataset")
     try:
-        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file (published: of a dataset)") from None
+        _Published.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None
     return content
 
 
@@ -133,7 +150,10 @@ def resolve_run(config: Config, dataset: str, name: str, published: Path) -> Res
         return searched.model_copy(update=open_ones)
     if run.params_from == "published":
         entry = _published_entry(config, dataset, name, published)
-    checked = parameters_class(run.model)(**{**entry["parameters"], **run.parameters})
+    try:
+        checked = parameters_class(run.model)(**{**entry["parameters"], **run.parameters})
+    except ValidationError as error:
+        raise InputError(f"runs.{name}.parameters: {first_problem(error)}") from None
     parameters = checked.model_dump(mode="json")
     embedding = config.embeddings[run.embedding] if run.embedding else None
     if embedding is not None and embedding.template is None:
@@ -287,7 +307,7 @@ def external_path(template: str, dataset: str, split: str) -> Path:
     """
     try:
         return Path(template.format(dataset=dataset, split=split))
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         raise InputError(
-            f"parameters.path {template!r}: only {{dataset}} and {{split}} are filled in"
+            f"parameters.path {shown(template)}: only {{dataset}} and {{split}} are filled in"
         ) from None

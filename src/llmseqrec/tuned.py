@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from llmseqrec.config import Embedding, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.resolve import ResolvedRun
+from llmseqrec.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from llmseqrec.runs import RunFiles
@@ -20,11 +19,16 @@ def as_tuned(run: ResolvedRun, files: RunFiles) -> tuple[ResolvedRun, RunFiles]:
     """The run with the values of its best.yaml, and the item vectors it chose; others as they are.
 
     Raises:
-        InputError: best.yaml is of another model.
+        InputError: best.yaml is of another model, or lacks a key.
     """
     if files.tuned is None:
         return run, files
-    best: dict[str, Any] = yaml.safe_load(files.tuned.read_text(encoding="utf-8"))
+    best = read_yaml(files.tuned)
+    lacking = [
+        key for key in ("model", "parameters", "run", "vectors", "fitted") if key not in best
+    ]
+    if lacking:
+        raise InputError(f"{files.tuned}: lacks {lacking[0]}; delete it to have it made again")
     if best["model"] != run.model:
         raise InputError(f"{files.tuned}: best values of {best['model']}, not of {run.model}")
     embedding, reduction = best["run"]["embedding"], best["run"]["reduction"]

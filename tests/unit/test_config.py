@@ -204,6 +204,49 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
         ({"cutoffs": [0, 5]}, r"cutoffs\.0: Input should be greater than 0"),
         ({"seeds": [-1]}, r"seeds\.0: Input should be greater than or equal to 0"),
         ({"seeds": []}, r"seeds: List should have at least 1 item"),
+        ({"top_k": True}, r"config: top_k: a number is needed, not True"),
+        ({"seeds": [1, True]}, r"config: seeds: a number is needed, not \[1, True\]"),
+        ({"max_usd": float("nan")}, r"config: max_usd: Input should be "),
+        ({"max_usd": float("inf")}, r"config: max_usd: Input should be a finite number"),
+        ({"top_k": 40_000}, r"config: top_k: Input should be less than or equal to 32767"),
+        ({"datasets__" + "x" * 61: {}}, r"datasets\.x{61}.*: String should have at most 60"),
+        *(
+            ({"datasets__tiny__raw__interactions": {"name": name}}, rf"interactions\.name: .*{why}")
+            for name, why in [
+                ("../../etc/passwd", "leads out of its folder"),
+                ("a/../b", "leads out of its folder"),
+                ("..", "leads out of its folder"),
+                ("a\\b", "leads out of its folder"),
+                ("/etc/passwd", "is no name of a file"),
+                ("", "is no name of a file"),
+                ("a\0b", "is no name of a file"),
+                ("a\nb", "is no name of a file"),
+                ("x" * 151, "is no name of a file"),
+            ]
+        ),
+        *(
+            ({f"{where}__{name}": {}}, r"should match pattern")
+            for where in ("datasets", "runs", "embeddings", "reductions", "datasets__tiny__splits")
+            for name in ("../../x", "/x", "", "a b", "x\n", "a.b")
+        ),
+        ({"searches": {"../../x": {}}}, r"searches\..*should match pattern"),
+        ({"experiments__0__dataset": "../../x"}, r"experiments\.0\.dataset: .*match pattern"),
+        ({"datasets__tiny__published": "../../x"}, r"published: .*match pattern"),
+        ({"embeddings__minilm": {"revision": "../../x"}}, r"minilm\.revision: .*match pattern"),
+        ({"embeddings__minilm": {"allow_download": True}}, r"allow_download: needs revision"),
+        (
+            {"datasets__tiny__splits__temporal__folds": 10**9},
+            r"folds: Input should be less than or equal to 99",
+        ),
+        (
+            {
+                f"runs__x{n}": run(model="popularity_hybrid", components=[f"x{n + 1}"])
+                | {"display": f"X{n}"}
+                for n in range(9)
+            }
+            | {"runs__x9": run(model="sknn")},
+            r"runs\.x0\.components: combined runs nested more than 4 deep",
+        ),
     ],
 )
 def test_mistakes_are_refused_by_name_in_one_line(changes: dict[str, Any], message: str) -> None:
@@ -284,7 +327,11 @@ def test_only_needs_a_dataset_of_an_experiment() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("runs: [", "not valid YAML"), ("", "required key is missing"), ("- 1\n", "valid dictionary")],
+    [
+        ("runs: [", "not valid YAML"),
+        ("", "required key is missing"),
+        ("- 1\n", "must hold a mapping"),
+    ],
 )
 def test_a_broken_file_is_named(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"

@@ -37,6 +37,7 @@ GROUND = {
     "shown_paths",
     "uploads",
     "vector_facts",
+    "yaml_files",
 }
 FLOORS = {
     **dict.fromkeys(GROUND, 0),

@@ -35,8 +35,8 @@ def test_a_file_of_the_users_own_is_taken(tmp_path: Path) -> None:
 
 WRONG = [
     ({"plain": GOOD}, "no style 'chat'; it has plain"),
-    ("- a list", "mapping of styles"),
-    ("chat: {", "cannot be read"),
+    ("- a list", "must hold a mapping"),
+    ("chat: {", "not valid YAML, line 1"),
     ({"chat": "text"}, "chat"),
     ({"chat": GOOD | {"sytem": ""}}, "chat: sytem: unknown key"),
     ({"chat": {"user": "{items}"}}, "chat: answer: required key is missing"),
@@ -68,7 +68,7 @@ def test_tasks_that_choose_need_candidates(tmp_path: Path, name: str) -> None:
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"absent\.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"absent\.yaml: no such file"):
         read_template(tmp_path / "absent.yaml", "rank", "chat")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from llmseqrec.config import Embedding
@@ -137,10 +138,14 @@ def test_absent_weights_are_an_unmet_need() -> None:
 
 @pytest.mark.parametrize("revision", [None, "main"])
 def test_downloads_need_a_pinned_commit(revision: str | None) -> None:
-    embedding = Embedding(model="nobody/no-such-model", revision=revision, allow_download=True)
-    assert SentenceTransformers.unmet_need(embedding) is None
+    with pytest.raises(ValidationError, match="revision"):
+        Embedding(model="nobody/no-such-model", revision=revision, allow_download=True)
+    # Whoever asks without a configuration is refused too.
+    unchecked = Embedding.model_construct(
+        model="nobody/no-such-model", revision=revision, allow_download=True
+    )
     with pytest.raises(InputError, match="revision"):
-        SentenceTransformers(embedding).embed(["text"])
+        weights.obtain_folder(unchecked)
 
 
 def test_a_download_that_fails_ends_on_one_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.conftest import ROOT, tiny_content, tiny_rows
@@ -44,6 +45,35 @@ def test_a_mistyped_key_stops_it_before_any_job(tmp_path: Path) -> None:
     content = tiny_content(tmp_path / "raw") | {"sedes": [1]}
     helpful(snakemake(tmp_path, content), "config: sedes: unknown key")
     assert not (tmp_path / "results").exists()
+
+
+def refused(*arguments: str) -> list[str]:
+    """Lines of a dry run, which prints to standard output, that has failed without a traceback."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    return (done.stdout + done.stderr).splitlines()
+
+
+def test_a_repeated_key_stops_it_before_any_job(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(tiny_content(tmp_path / "raw")) + "top_k: 3\n")
+    line = path.read_text().count("\n")
+    message = f"{path}: not valid YAML, line {line}: the key 'top_k' stands there twice"
+    assert message in refused("--configfile", str(path))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("top_k=many", "config: top_k: Input should be a valid integer"),
+        ("datasets={../../x: {}}", "config: datasets.../../x.[key]: String should match pattern"),
+    ],
+)
+def test_a_value_of_the_command_line_is_refused_by_name(given: str, message: str) -> None:
+    lines = refused("--configfile", "config/quickstart.yaml", "--config", given)
+    assert [line for line in lines if line.startswith(message)]
 
 
 def test_a_missing_raw_file_stops_it_before_any_job(tmp_path: Path) -> None:

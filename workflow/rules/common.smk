@@ -1,13 +1,4 @@
-import sys
-from pathlib import Path
-
-# The one place where the library is put on the path: scripts inherit it.
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
-
-from snakemake.exceptions import WorkflowError
-
 from llmseqrec.config import parse_config
-from llmseqrec.errors import InputError
 from llmseqrec.plan import Plan
 from llmseqrec.registry import EMBEDDING_PROVIDERS, RAW_FORMATS
 from llmseqrec.stale_locks import remove_stale_locks

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from llmseqrec.config_base import Strict, first_problem
 from llmseqrec.errors import InputError
+from llmseqrec.yaml_files import read_yaml
 
 Style = Literal["chat", "completion", "plain", "instruction", "items"]
 TaskName = Literal["gen_item", "gen_list", "class", "rank"]
@@ -67,9 +67,9 @@ def read_template(path: Path, task: str, style: str) -> Template:
         InputError: the file is absent or no mapping, lacks the style, or a text lacks a placeholder
             or has an unknown one.
     """
-    sections = _read_sections(path)
+    sections = read_yaml(path)
     if style not in sections:
-        raise InputError(f"{path}: no style {style!r}; it has {', '.join(map(str, sections))}")
+        raise InputError(f"{path}: no style {style!r}; it has {', '.join(sections)}")
     try:
         template = Template.model_validate(sections[style])
     except ValidationError as error:
@@ -80,17 +80,6 @@ def read_template(path: Path, task: str, style: str) -> Template:
     _check(f"{where}.answer", template.answer, ANSWER_FIELDS[task], set(), once=True)
     _check(f"{where}.item", template.item, {"name"}, {"number"})
     return template
-
-
-def _read_sections(path: Path) -> dict[str, Any]:
-    try:
-        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read: {reason}") from None
-    if not isinstance(sections, dict):
-        raise InputError(f"{path}: must hold a mapping of styles")
-    return sections
 
 
 def _check(where: str, text: str, needed: set[str], allowed: set[str], once: bool = False) -> None:

@@ -248,7 +248,9 @@ class ExternalParameters(Parameters):
     item: str = Field("item_id", description="Column of the source item key.")
     rank: str | None = Field(None, description="Column of the rank; null: order of the rows.")
     score: str | None = None
-    length: int = Field(20, ge=1, description="Lists are cut to this before ids are mapped.")
+    length: int = Field(
+        20, ge=1, le=32767, description="Lists are cut to this before ids are mapped."
+    )
     missing: Literal["miss", "drop"] = Field(
         "miss", description="A session without a list is a miss, or is dropped (reference)."
     )

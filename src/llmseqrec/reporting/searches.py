@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from llmseqrec.reporting.cells import Column, Layout
+from llmseqrec.yaml_files import read_yaml
 
 Best = Mapping[str, Any]
 STATES = ("complete", "pruned", "fail")
@@ -33,8 +33,7 @@ SEARCHES_LAYOUT = Layout(
 
 def read_best(path: Path) -> dict[str, Any]:
     """The content of best.yaml."""
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
+    return read_yaml(path)
 
 
 def searches_table(found: Mapping[str, Best]) -> pd.DataFrame:

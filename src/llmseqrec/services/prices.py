@@ -6,11 +6,11 @@ import re
 from datetime import date
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 
 from llmseqrec.config_base import Strict, first_problem
 from llmseqrec.errors import InputError
+from llmseqrec.yaml_files import read_yaml
 
 _DATE = re.compile(r"-20\d\d-\d\d-\d\d$")
 
@@ -70,11 +70,7 @@ def read_prices(path: Path) -> Prices:
         InputError: it is absent, is no YAML, or has other keys.
     """
     try:
-        return Prices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file (services.prices)") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        return Prices.model_validate(read_yaml(path, "services.prices"))
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from None
 
