@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
+
 from llmseqrec.errors import InputError
+
+_LOG = logging.getLogger(__name__)
 
 
 def resolve_device(device: str) -> str:
@@ -17,7 +22,13 @@ def resolve_device(device: str) -> str:
 
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
-        return next((name for name, here in present.items() if here), "cpu")
+        chosen = next((name for name, here in present.items() if here), "cpu")
+        if chosen == "cpu" and os.environ.get("CUDA_VISIBLE_DEVICES"):
+            _LOG.warning(
+                "a GPU was given, but torch %s finds none: computing on the processor",
+                torch.__version__,
+            )
+        return chosen
     if not present.get(device):
         raise InputError(
             f"device: torch {torch.__version__} finds no {device} here; choose cpu or auto"

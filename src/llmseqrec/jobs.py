@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 import warnings
@@ -23,6 +24,7 @@ def job(log: str) -> Iterator[None]:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
+    _note_place()
     try:
         yield
     except InputError as error:
@@ -31,6 +33,14 @@ def job(log: str) -> Iterator[None]:
     except Exception as error:
         logging.error("%s", traceback.format_exc())
         sys.exit(f"error: {type(error).__name__}: {_first_line(error)} (traceback in {log})")
+
+
+def _note_place() -> None:
+    """Log where a job of a SLURM cluster runs, and on which GPUs it may compute."""
+    if number := os.environ.get("SLURM_JOB_ID"):
+        node = os.environ.get("SLURMD_NODENAME", "?")
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"
+        logging.info("SLURM job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, node, gpus)
 
 
 def _first_line(error: Exception) -> str:

@@ -54,3 +54,20 @@ def test_a_new_job_starts_a_new_log(tmp_path: Path) -> None:
     with job(str(log)):
         pass
     assert log.read_text() == ""
+
+
+@pytest.mark.parametrize("gpus", ["0,1", None])
+def test_a_job_of_a_cluster_logs_where_it_runs(
+    gpus: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURMD_NODENAME", "node4")
+    if gpus is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    log = tmp_path / "x.log"
+    with job(str(log)):
+        pass
+    found = log.read_text().strip()
+    assert found.endswith(f"SLURM job 17 on node4, CUDA_VISIBLE_DEVICES: {gpus or 'none'}")

@@ -30,6 +30,11 @@ def run_code(rule_name):
     return lambda wildcards: PLAN.run_code(rule_name, wildcards)
 
 
+def memory(mb):
+    """MB that a job asks for: as much again each time it is tried again."""
+    return lambda wildcards, attempt: attempt * mb
+
+
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
     split=r"[a-z0-9_]+",

@@ -14,7 +14,7 @@ rule generate_sample:
         "llmseqrec/data",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         sample=lambda w: CONFIG.datasets[w.dataset].sample.model_dump(),
@@ -38,7 +38,7 @@ rule download_raw:
         "llmseqrec/data",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=240,
     params:
         raw=lambda w: PLAN.raw_file(w).model_dump(),
@@ -66,7 +66,7 @@ rule prepare_sessions:
         "llmseqrec/data",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         dataset=PLAN.dataset_params,
@@ -92,7 +92,7 @@ rule split_sessions:
         "llmseqrec/data",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=30,
     params:
         split=PLAN.split_params,
@@ -120,7 +120,7 @@ rule describe_split:
         "llmseqrec/data",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=30,
     params:
         split=PLAN.split_params,

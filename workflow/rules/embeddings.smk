@@ -17,7 +17,7 @@ rule embed_items:
         "llmseqrec/models",
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=120,
         gpu=PLAN.embedding_gpu_of,
     params:
@@ -50,7 +50,7 @@ rule reduce_embeddings:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         reduction=lambda w: PLAN.reductions[w.reduction].model_dump(),
@@ -101,7 +101,7 @@ rule compare_similarities:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         dataset=PLAN.label_params,

@@ -18,7 +18,7 @@ rule evaluate:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         cutoffs=CONFIG.cutoffs,
@@ -48,7 +48,7 @@ rule tie_sensitivity:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
         gpu=PLAN.gpu_of,
     params:
@@ -78,7 +78,7 @@ rule compare_models:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         folders=PLAN.comparison_folders,

@@ -33,7 +33,7 @@ rule slice_metrics:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         dataset=PLAN.label_params,
@@ -82,7 +82,7 @@ rule plot_experiment:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -110,7 +110,7 @@ rule plot_training:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -139,7 +139,7 @@ rule plot_affinity:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         dataset=PLAN.label_params,
@@ -169,7 +169,7 @@ rule ask_positions:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=120,
         gpu=PLAN.gpu_of,
     params:
@@ -198,7 +198,7 @@ rule plot_positions:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -226,7 +226,7 @@ rule plot_reductions:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -253,7 +253,7 @@ rule plot_similarities:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -281,7 +281,7 @@ rule plot_costs:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,

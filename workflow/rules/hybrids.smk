@@ -15,7 +15,7 @@ rule choose_combination:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
         gpu=PLAN.gpu_of,
     params:

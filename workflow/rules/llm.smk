@@ -22,7 +22,7 @@ rule build_prompts:
         "llmseqrec/llm",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         run=PROMPTED.prompt_params,
@@ -49,7 +49,7 @@ rule build_questions:
         "llmseqrec/llm",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         run=PROMPTED.prompt_params,
@@ -77,7 +77,7 @@ rule finetune_llm:
         "llmseqrec/llm",
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime=2880,
         gpu=PLAN.gpu_of,
     params:
@@ -107,7 +107,7 @@ rule generate:
         "llmseqrec/llm",
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime=2880,
         gpu=PLAN.gpu_of,
     params:
@@ -138,7 +138,7 @@ rule resolve_generations:
         "llmseqrec/llm",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=120,
         gpu=PROMPTED.resolution_gpu,
     params:
@@ -166,7 +166,7 @@ rule describe_run:
         "llmseqrec/llm",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=10,
     params:
         run=PLAN.run_params,
@@ -200,7 +200,7 @@ rule build_prompted:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,

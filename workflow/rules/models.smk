@@ -21,7 +21,7 @@ rule train_model:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=240,
         gpu=PLAN.gpu_of,
     params:
@@ -61,7 +61,7 @@ rule recommend:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=120,
         gpu=PLAN.gpu_of,
     params:
@@ -94,7 +94,7 @@ rule import_recommendations:
         "llmseqrec/models",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         run=PLAN.run_params,

@@ -25,7 +25,7 @@ rule build_costs:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         rows=COSTS.rows(),
@@ -52,7 +52,7 @@ rule build_report:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         experiments=REPORT.experiments(),

@@ -25,7 +25,7 @@ rule build_leaderboard:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         dataset=PLAN.label_params,
@@ -62,7 +62,7 @@ rule build_folds:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -100,7 +100,7 @@ rule build_comparison:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         dataset=PLAN.label_params,
@@ -137,7 +137,7 @@ rule build_statistics:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         splits=PLAN.statistics_splits(),

@@ -18,7 +18,7 @@ rule build_study_table:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         kind=PLAN.study.kind,

@@ -26,7 +26,7 @@ rule tune_model:
         "llmseqrec/search",
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=PLAN.searches.minutes_of,
         gpu=PLAN.searches.gpu_of,
     params:
@@ -55,7 +55,7 @@ rule merge_study:
         "llmseqrec/search",
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=30,
     params:
         workers=PLAN.searches.first_workers,
@@ -90,7 +90,7 @@ rule plot_search:
         "llmseqrec/figures",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         title=PLAN.searches.title_of,
@@ -114,7 +114,7 @@ rule build_choices:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         title=PLAN.searches.title_of,
@@ -138,7 +138,7 @@ rule build_searches:
         "llmseqrec/evaluation",
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         titles=PLAN.searches.titles,
