@@ -128,6 +128,7 @@ def write_results(root: Path, rng: np.random.Generator) -> None:
             if number < NEURAL:
                 epochs = np.arange(1, 21, dtype=np.int32)
                 curve = {"epoch": epochs, "loss": 9 - np.log(epochs), "validation": epochs / 400}
+                curve |= {"hr@10": epochs / 300, "ndcg@10": epochs / 500}
                 write_table(pd.DataFrame(curve), folder / "history.parquet", HISTORY)
             lists = random_lists(prompts, 0.08 + 0.006 * number, rng)
             scores = np.broadcast_to(np.arange(20, 0, -1, dtype=np.float32), lists.shape)

@@ -105,7 +105,13 @@ RECOMMENDATIONS = TableContract(
     sorted_by=("session_id", "rank"),
 )
 HISTORY = TableContract(
-    {"epoch": pa.int32(), "loss": pa.float64(), "validation": pa.float64()},
+    {
+        "epoch": pa.int32(),
+        "loss": pa.float64(),
+        "validation": pa.float64(),
+        "hr@10": pa.float64(),
+        "ndcg@10": pa.float64(),
+    },
     key=("epoch",),
     sorted_by=("epoch",),
 )

@@ -105,8 +105,10 @@ def test_sessions_of_like_items_lie_above_chance(tmp_path: Path) -> None:
 def test_histories_tell_model_seed_and_epoch(tmp_path: Path) -> None:
     for seed in (1, 2):
         rows = {"epoch": [1, 2], "loss": [2.0, 1.0], "validation": [0.1, 0.1 * seed]}
+        rows |= {"hr@10": [0.2, 0.3], "ndcg@10": [0.1, 0.2]}
         write_table(pd.DataFrame(rows), tmp_path / f"seed{seed}" / "history.parquet", HISTORY)
     data = histories({"SASRec": [str(tmp_path / "seed1"), str(tmp_path / "seed2")]})
-    assert data.columns.tolist() == ["model", "seed", "epoch", "loss", "validation"]
+    metrics = ["validation", "hr@10", "ndcg@10"]
+    assert data.columns.tolist() == ["model", "seed", "epoch", "loss", *metrics]
     assert data["seed"].tolist() == [1, 1, 2, 2]
     assert data["validation"].tolist() == [0.1, 0.1, 0.1, 0.2]

@@ -46,6 +46,8 @@ def test_history_has_a_row_an_epoch(tiny: Tiny, tmp_path: Path) -> None:
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["loss"].is_monotonic_decreasing
     assert history["validation"].between(0, 1).all()
+    assert (history["ndcg@10"] <= history["validation"]).all()  # of shorter lists
+    assert (history["ndcg@10"] <= history["hr@10"]).all()
 
 
 def test_a_run_without_epochs_has_no_history(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The trainer: learns, stops by its rule, and ends the same after a kill."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from llmseqrec.nn.layers import TransformerShape
 from llmseqrec.nn.losses import LossOptions, make_loss
 from llmseqrec.nn.optimizer import make_optimizer
 from llmseqrec.nn.sasrec import SASRec
-from llmseqrec.nn.trainer import Trainer, TrainerOptions, hold_out
+from llmseqrec.nn.trainer import Trainer, TrainerOptions, Validate, hold_out
 from llmseqrec.sessions import Sessions
 
 N_ITEMS = 12
@@ -56,15 +56,15 @@ def trainer(
     )
 
 
-def scripted(values: Iterable[float], kill_at: int | None = None) -> Callable[[], float]:
+def scripted(values: Iterable[float], kill_at: int | None = None) -> Validate:
     """Validation values given beforehand; the process ends instead of giving value `kill_at`."""
     numbered = enumerate(values)
 
-    def validate() -> float:
+    def validate() -> dict[str, float]:
         number, value = next(numbered)
         if number == kill_at:
             raise KilledError
-        return value
+        return {"validation": value, "watched": value / 2}
 
     return validate
 
@@ -73,8 +73,9 @@ def weights(made: Trainer) -> dict[str, bytes]:
     return {name: value.numpy().tobytes() for name, value in made.network.state_dict().items()}
 
 
-def fit(made: Trainer, validate: Callable[[], float], seed: int = 1) -> list[float]:
+def fit(made: Trainer, validate: Validate, seed: int = 1) -> list[float]:
     history = made.fit(batches(), validate, np.random.default_rng(seed))
+    assert all(row["watched"] == row["validation"] / 2 for row in history)
     return [row["validation"] for row in history]
 
 
@@ -83,15 +84,17 @@ def test_it_learns_what_follows(loss):
     made = trainer(TrainerOptions(max_epochs=100, patience=100), loss=loss, lr=0.03)
     prompts = torch.arange(N_ITEMS)[:, None]
 
-    def share_right() -> float:
+    def share_right() -> dict[str, float]:
         scores = made.network(prompts)[:, -1] @ made.network.item_table.vectors()[:N_ITEMS].T
-        return (scores.argmax(1) == (prompts[:, 0] + 1) % N_ITEMS).float().mean().item()
+        right = scores.argmax(1) == (prompts[:, 0] + 1) % N_ITEMS
+        return {"validation": right.float().mean().item()}
 
     history = made.fit(batches(), share_right, np.random.default_rng(1))
     assert [row["epoch"] for row in history] == list(range(1, 101))
     assert history[-1]["loss"] < history[0]["loss"]
     with torch.no_grad():
-        assert share_right() == max(row["validation"] for row in history) > 0.7
+        best = max(row["validation"] for row in history)
+        assert share_right()["validation"] == best > 0.7
     assert not made.network.training
 
 
@@ -162,9 +165,9 @@ def test_the_running_mean_is_validated_and_kept():
     made = Recorder(plain.network, plain.optimizer, plain.loss, options)
     seen: list[np.ndarray] = []
 
-    def validate() -> float:
+    def validate() -> dict[str, float]:
         seen.append(made.table())
-        return len(seen)
+        return {"validation": len(seen)}
 
     made.fit(batches(), validate, np.random.default_rng(1))
     mean, expected = made.tables[0], []

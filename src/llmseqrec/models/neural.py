@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 
 N = TypeVar("N", bound=NeuralParameters)
 VALIDATION_CUTOFF = 20  # the study stops on NDCG@20
+CURVE_CUTOFF = 10  # of the curves in the LLMSeqRec report
+# Column of the history to metric; the first decides.
+WATCHED = {
+    "validation": f"ndcg@{VALIDATION_CUTOFF}",
+    f"hr@{CURVE_CUTOFF}": f"hr@{CURVE_CUTOFF}",
+    f"ndcg@{CURVE_CUTOFF}": f"ndcg@{CURVE_CUTOFF}",
+}
 
 
 class NeuralRecommender(Recommender[N]):
@@ -108,8 +115,7 @@ class NeuralRecommender(Recommender[N]):
             state_dir = state_dir / "refit"
         trainer = Trainer(self.network, optimizer, loss, options, state_dir)
         batches = self.make_batches(known, BatchOptions(p.max_length, p.batch_size, p.fidelity))
-        validate = partial(self._validate, valid) if valid else lambda: math.nan
-        history = trainer.fit(batches, validate, rng)
+        history = trainer.fit(batches, partial(self._validate, valid), rng)
         self._forget_table()
         return history
 
@@ -189,13 +195,15 @@ class NeuralRecommender(Recommender[N]):
             p.negatives, p.shared_negatives, p.calibration, p.budget_mb * 2**20, bfloat16
         )
 
-    def _validate(self, valid: Prompts) -> float:
+    def _validate(self, valid: Prompts | None) -> dict[str, float]:
+        if valid is None:
+            return dict.fromkeys(WATCHED, math.nan)
         self._forget_table()
-        k = VALIDATION_CUTOFF
-        items, _ = self.recommend(valid.sessions, k)
+        cutoffs = [CURVE_CUTOFF, VALIDATION_CUTOFF]
+        items, _ = self.recommend(valid.sessions, VALIDATION_CUTOFF)
         counts = ItemCounts(np.ones(self.catalogue.n_items, dtype=np.int64))
-        found = evaluate(items, valid.targets, counts, [k], self.catalogue.n_items)
-        return found.aggregate[f"ndcg@{k}"]
+        found = evaluate(items, valid.targets, counts, cutoffs, self.catalogue.n_items)
+        return {name: found.aggregate[metric] for name, metric in WATCHED.items()}
 
     @torch.no_grad()
     def _hidden(self, known: Sessions) -> FloatArray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ from llmseqrec.sessions import Prompts, Sessions, withhold_last
 logger = logging.getLogger(__name__)
 
 History = list[dict[str, float]]
+# Of one epoch: `validation`, the value to raise, and whatever else is to stand in the history.
+Validate = Callable[[], Mapping[str, float]]
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -88,19 +90,18 @@ class Trainer:
             update = _running_mean(self.options.averaging)
             self.average = AveragedModel(network, multi_avg_fn=update)
 
-    def fit(
-        self, batches: Batches, validate: Callable[[], float], rng: np.random.Generator
-    ) -> History:
+    def fit(self, batches: Batches, validate: Validate, rng: np.random.Generator) -> History:
         """Train until validation stops improving; the network ends in evaluation mode.
 
         Args:
             batches: of the training sessions.
-            validate: the value to raise, such as NDCG@20 on held-out sessions; called after every
-                epoch with the network in evaluation mode and without gradients.
+            validate: `validation`, the value to raise, such as NDCG@20 on held-out sessions, and
+                what else is watched; called after every epoch with the network in evaluation mode
+                and without gradients.
             rng: of the run's seed, one number.
 
         Returns:
-            A row an epoch: epoch (from 1), loss (mean a position), validation.
+            A row an epoch: epoch (from 1), loss (mean a position), what `validate` gave.
 
         Raises:
             InputError: the loss is no longer a number, or a checkpoint is not of this run.
@@ -111,14 +112,14 @@ class Trainer:
             start = time.perf_counter()
             loss = self._train_epoch(batches, progress.seed, epoch)
             with self._averaged():
-                value = self._validated(validate)
-                progress.history.append({"epoch": epoch, "loss": loss, "validation": value})
+                values = self._validated(validate)
+                progress.history.append({"epoch": epoch, "loss": loss, **values})
                 if self._since_best(progress.history) == 0:
                     progress.best = copy_weights(self.network)
             self._save(progress)
             logger.info(
                 "epoch %d: loss %.4f, validation %.5f, %.1f s",
-                *(epoch, loss, value, time.perf_counter() - start),
+                *(epoch, loss, values["validation"], time.perf_counter() - start),
             )
         self._finish(progress)
         return progress.history
@@ -190,9 +191,9 @@ class Trainer:
             self.network.load_state_dict(weights)
 
     @torch.no_grad()
-    def _validated(self, validate: Callable[[], float]) -> float:
+    def _validated(self, validate: Validate) -> dict[str, float]:
         self.network.eval()
-        return float(validate())
+        return {name: float(value) for name, value in validate().items()}
 
     def _save(self, progress: Progress) -> None:
         """Write the checkpoint."""

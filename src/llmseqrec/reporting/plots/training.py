@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -31,8 +33,10 @@ def training_figure(history: pd.DataFrame, label: Label) -> Figure:
     shown = [str(name) for name in history.columns if name not in KNOWN]
     models = list(history["model"].unique())
     with mpl.rc_context(RC):
-        figure = new_figure(4.1 * len(shown) + 2.2, 3.9)
-        panels = figure.subplots(1, len(shown), squeeze=False)[0]
+        wide = min(len(shown), 2)
+        high = math.ceil(len(shown) / wide)
+        figure = new_figure(4.1 * wide + 2.2, 3.5 * high + 0.4)
+        panels = figure.subplots(high, wide, squeeze=False).flat[: len(shown)]
         for axes, column in zip(panels, shown, strict=True):
             for place, model in enumerate(models):
                 _draw_model(axes, history[history["model"] == model], column, place)
