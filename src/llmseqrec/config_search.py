@@ -57,6 +57,16 @@ class Range(Strict):
         count = int((self.high - self.low) / self.step + 1e-9) + 1
         return [tidy(self.low + number * self.step) for number in range(count)]
 
+    def holds(self, value: Value) -> bool:
+        """Whether a value can be drawn."""
+        if self.values is not None:
+            return value in self.values and isinstance(value, bool) == isinstance(
+                self.values[0], bool
+            )
+        if isinstance(value, bool | str | None):
+            return False
+        return self.low is not None and self.high is not None and self.low <= value <= self.high
+
 
 def tidy(value: int | float) -> int | float:
     """A number of a grid without the dust of floating-point sums."""
@@ -104,6 +114,11 @@ class Search(Strict):
     sampler: Literal["tpe", "random", "grid"] = Field(
         "tpe", description="grid: every configuration once, in random order."
     )
+    first: list[dict[str, Value]] = Field(
+        default_factory=list,
+        description="Values to try before any are drawn, such as a published optimum; what one "
+        "does not name is drawn, what a variant fixes stays fixed. Not for a grid.",
+    )
     random_trials: NonNegativeInt = Field(40, description="Random ones before TPE begins.")
     trials: PositiveInt | None = Field(
         500, description="Of each variant, by all workers together; null (grid only): all."
@@ -145,6 +160,8 @@ class Search(Strict):
     def _ends(self) -> Search:
         if self.trials is None and self.sampler != "grid":
             raise ValueError(f"trials: null is for sampler grid; {self.sampler} draws for ever")
+        if self.first and self.sampler == "grid":
+            raise ValueError("first: a grid tries every value")
         return self
 
     def components(self, own: Sequence[str]) -> list[str]:

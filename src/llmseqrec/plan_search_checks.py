@@ -43,6 +43,12 @@ def check_search(config: Config, where: str, search: Search, ranges: Ranges) -> 
         in_order(ranges)
     except ValueError as error:
         raise InputError(f"{where}.ranges.{error}") from None
+    for number, values in enumerate(search.first):
+        for key, value in values.items():
+            if key not in {*ranges, *given}:
+                raise InputError(f"{where}.first[{number}].{key}: {key} is not searched")
+            if key in ranges and not ranges[key].holds(value):
+                raise InputError(f"{where}.first[{number}].{key}: {value!r} is outside its range")
     _check_names(config, where, search, ranges)
 
 

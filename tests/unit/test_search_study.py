@@ -94,6 +94,17 @@ def test_a_worker_ends_when_its_own_time_is_over(tmp_path: Path) -> None:
     assert study.take() == Ended("time")
 
 
+def test_given_values_are_tried_before_any_are_drawn(tmp_path: Path) -> None:
+    study = shared(tmp_path, "here/1/1", first=[{"a": 7, "b": "z"}, {"b": "y"}])
+    begun = taken(study)
+    assert points(begun)[0] == {"a": 7, "b": "z"}
+    for claim in begun:
+        study.finish(claim, 0.5, FOUND)
+    second = points(taken(study))[0]
+    assert second["b"] == "y"
+    assert second["a"] != 7  # drawn
+
+
 def test_time_of_failed_trials_counts(tmp_path: Path) -> None:
     study = shared(tmp_path, "here/1/1", hours=1)
     first, *others = taken(study)

@@ -49,8 +49,11 @@ def _drawn(study: Study, space: Space, search: Search, number: tuple[int, int]) 
         startup = search.random_trials
         sampler = TPESampler(seed=int(seed), n_startup_trials=startup, multivariate=False)
     blank = create_trial(state=TrialState.RUNNING)
+    given = search.first[number[0]] if number[0] < len(search.first) and not number[1] else {}
 
     def one(name: str, distribution: Any) -> Any:
+        if name in given:
+            return given[name]
         return sampler.sample_independent(study, blank, name, distribution)
 
     return space.draw(one)
