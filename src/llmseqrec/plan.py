@@ -87,6 +87,7 @@ class Plan:
     def __init__(self, config: Config, base: Path) -> None:
         self.config = config
         self.base = base
+        self._codes: dict[tuple[str, ...], str] = {}
         self.published = base / "config" / "published"
         for dataset in {e.dataset for e in config.chosen}:
             self.published_of(dataset)  # refused now, not when a table is built
@@ -186,11 +187,11 @@ class Plan:
         has_times = data.columns is None or data.columns.timestamp is not None
         if not self.config.tie_shuffles or not has_times:
             return []
-        apart = isinstance(data.splits[split], LeaveOneOut)
+        apart, fitted = isinstance(data.splits[split], LeaveOneOut), self.fitted
         return [
             run
             for run in self.runs_of(dataset, split)
-            if run in self.fitted and not (apart and self.resolved[dataset, run].neural)
+            if run in fitted and not (apart and self.resolved[dataset, run].neural)
         ]
 
     def comparisons_of(self, dataset: str, split: str) -> list[list[str]]:
@@ -505,8 +506,11 @@ class Plan:
         return self.base / "workflow" / "scripts" / f"{rule}.py"
 
     def code(self, rule: str, *modules: str) -> str:
-        """Fingerprint of a rule's script and of further modules."""
-        return code_fingerprint(self.script(rule), modules)
+        """Fingerprint of a rule's script and of further modules; found once: every job asks."""
+        asked = (rule, *modules)
+        if asked not in self._codes:
+            self._codes[asked] = code_fingerprint(self.script(rule), modules)
+        return self._codes[asked]
 
     def reduction_code(self, wildcards: Any) -> str:
         """Fingerprint of the script that reduces and of the steps of a reduction."""
