@@ -12,7 +12,8 @@ from scipy import sparse
 
 from llmseqrec.evaluation import gains
 from llmseqrec.evaluation.gains import dot_gains, listed_gains, target_gains
-from llmseqrec.evaluation.ranking import dot_scores, top_k
+from llmseqrec.evaluation.products import dot_scores
+from llmseqrec.evaluation.ranking import top_k
 from llmseqrec.models.base import Catalogue, exclude
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.similarity import LLMSeqSim

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from llmseqrec.evaluation.ranking import rank_dot, top_k
+from llmseqrec.evaluation.ranking import (
+    MAX_BLOCK_COLUMNS,
+    MAX_CHUNK_ROWS,
+    rank_dot,
+    top_k,
+)
 
 
 def by_stable_sort(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +138,7 @@ def test_both_libraries_give_the_same_lists(monkeypatch: pytest.MonkeyPatch) -> 
     queries, table = whole_numbers(rng, 500, 130), whole_numbers(rng, 333, 130)
     by_numpy = rank_dot(queries, table, None, 10)
     threads = torch.get_num_threads()
-    monkeypatch.setattr("llmseqrec.evaluation.ranking.TORCH_FROM_SIZE", 1)
+    monkeypatch.setattr("llmseqrec.evaluation.products.TORCH_FROM_SIZE", 1)
     by_torch = rank_dot(queries, table, None, 10)
     np.testing.assert_array_equal(by_numpy[0], by_torch[0])
     np.testing.assert_array_equal(by_numpy[1], by_torch[1])
@@ -158,3 +163,38 @@ def test_a_list_is_the_same_alone_and_among_others(
         np.testing.assert_array_equal(best, scores[part])
     np.testing.assert_array_equal(items[7], equal[:30])
     assert len(set(scores[7])) == 1
+
+
+@pytest.mark.parametrize(("n_items", "dim"), [(6007, 384), (5003, 64), (333, 16)])
+@pytest.mark.parametrize("columns", [128, 1024])
+def test_blocks_of_items_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, n_items: int, dim: int, columns: int
+) -> None:
+    """Not a bit, also where equal items stand in different blocks."""
+    rng = np.random.default_rng(6)
+    queries = rng.standard_normal((300, dim), dtype=np.float32)
+    table = rng.standard_normal((n_items, dim), dtype=np.float32)
+    table[rng.permutation(n_items)[: n_items // 5]] = queries[7] * 2
+    offsets = np.append(np.arange(300) * 40, 300 * 40)
+    seen = (offsets, rng.integers(0, n_items, offsets[-1]).astype(np.int32))
+    seen[1][:40] = np.arange(40)
+    whole = rank_dot(queries, table, seen, 30)
+    monkeypatch.setattr("llmseqrec.evaluation.ranking.MAX_BLOCK_COLUMNS", columns)
+    by_blocks = rank_dot(queries, table, seen, 30)
+    assert by_blocks[0].tobytes() == whole[0].tobytes()
+    assert by_blocks[1].tobytes() == whole[1].tobytes()
+
+
+def test_no_buffer_is_as_wide_as_a_large_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def watched(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        shapes.append(scores.shape)
+        return top_k(scores, k)
+
+    monkeypatch.setattr("llmseqrec.evaluation.ranking.top_k", watched)
+    n_items = 3 * MAX_BLOCK_COLUMNS + 5
+    queries, table = np.ones((300, 1), dtype=np.float32), np.ones((n_items, 1), dtype=np.float32)
+    items, _ = rank_dot(queries, table, None, 4)
+    assert max(shapes) == (MAX_CHUNK_ROWS, MAX_BLOCK_COLUMNS)
+    np.testing.assert_array_equal(items, np.tile(np.arange(4), (300, 1)))

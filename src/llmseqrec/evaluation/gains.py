@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from llmseqrec.evaluation.ranking import FloatArray, Seen, dot_scores
+from llmseqrec.evaluation.products import FloatArray, dot_scores
+from llmseqrec.evaluation.ranking import Seen
 from llmseqrec.sessions import IntArray, LongArray
 
 BLOCK_ITEMS = 1024  # fewest items of a block, unless the catalogue has fewer

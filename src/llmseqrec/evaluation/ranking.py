@@ -5,39 +5,39 @@ Equal scores are ranked by item id, lowest first; -inf marks items that are neve
 How it is both exact and fast: a row is cut into blocks. At least k scores of the row reach the
 k-th largest block maximum, so only blocks whose maximum reaches it can hold one of the k best.
 Those are few, unless very many scores are equal; such rows are sorted whole.
+
+Memory is bounded: sessions are taken by chunks, and so are the items of a large catalogue, of which
+the k best so far are kept (`rank_dot`). A score is the same whatever it is multiplied beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info, threadpool_limits
 
-FloatArray = NDArray[np.float32]
+from llmseqrec.evaluation.products import (
+    MIN_PRODUCT_ROWS,
+    FloatArray,
+    at_least,
+    blas_threads,
+    single_threaded_product,
+)
+
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
 KeyArray = NDArray[np.uint64]
 Seen = tuple[LongArray, IntArray]
-Product = Callable[[FloatArray, FloatArray], object]
 
 BLOCK_ITEMS = 8
 BLOCKS_PER_GROUP = 8
 WHOLE_ROWS_AT_ONCE = 32
 MAX_CHUNK_ROWS = 256  # a longer chunk hardly speeds up the product and leaves the caches
-# Libraries multiply few rows by other kernels, which sum in another order: a score would depend on
-# how many queries stand beside its own, and with one query, equal items would get unequal scores.
-# From 2 rows on (OpenBLAS of numpy) and 16 (MKL of torch) the bits stay the same (x86, all tried).
-MIN_PRODUCT_ROWS = 16
+MAX_BLOCK_COLUMNS = 1 << 16  # items multiplied at once
 LINE_ITEMS = 128  # rows of the buffer start on a cache line and divide into whole blocks
-# torch's product is about 15 % faster than numpy's for long vectors and not for short ones; small
-# tables are not worth importing it. The number of queries has no say, as the last bits differ.
-TORCH_FROM_DIM = 128
-TORCH_FROM_SIZE = 2 * 10**6  # numbers of the table
 
 SIGN = np.uint32(1 << 31)
 NOTHING = np.uint64(0xFF800000_FFFFFFFF)  # the key of item -1 with score -inf
@@ -59,7 +59,7 @@ def top_k(scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
     scores = np.ascontiguousarray(scores, dtype=np.float32)
     keys = np.full((len(scores), k), NOTHING)
     if not keys.size or not scores.size:
-        return _decode(keys)
+        return keys_to_lists(keys)
     maxima = _block_maxima(scores, BLOCK_ITEMS)  # (n_rows, n_blocks)
     bound = _lower_bound(maxima, k)  # (n_rows,)
     rows, blocks = np.divmod(np.flatnonzero(maxima >= bound[:, None]), maxima.shape[1])
@@ -70,9 +70,9 @@ def top_k(scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
     candidates = _candidate_keys(scores, bound, rows, blocks)
     keys[:, : candidates.shape[1]] = _smallest(candidates, k)
     for some in _portions(np.flatnonzero(crowded)):
-        whole = _keys(scores[some], np.arange(scores.shape[1], dtype=np.uint64))
+        whole = item_keys(scores[some], np.arange(scores.shape[1], dtype=np.uint64))
         keys[some, : whole.shape[1]] = _smallest(whole, k)
-    return _decode(keys)
+    return keys_to_lists(keys)
 
 
 def rank_dot(
@@ -94,15 +94,16 @@ def rank_dot(
         seen: items ruled out, as compressed rows: offsets (n_queries + 1,) and item ids.
         k: list length.
         budget_bytes: bound on the memory for scores, on top of a copy of the table; room for
-            `MIN_PRODUCT_ROWS` rows a thread is always taken.
+            `MIN_PRODUCT_ROWS` rows a thread, of `MAX_BLOCK_COLUMNS` items, is always taken.
 
     Returns:
         Items and scores (n_queries, k), as from `top_k`.
     """
-    n_items, n_threads = len(table), _blas_threads()
-    width = -(-n_items // LINE_ITEMS) * LINE_ITEMS
+    n_threads = blas_threads()
+    blocks = list(_slices(len(table), MAX_BLOCK_COLUMNS))
+    width = -(-min(len(table), MAX_BLOCK_COLUMNS) // LINE_ITEMS) * LINE_ITEMS
     # Beside each score of 4 bytes: maxima, masks and indices of blocks.
-    affordable = budget_bytes // (n_threads * width * 8)
+    affordable = budget_bytes // (n_threads * max(width, 1) * 8)
     chunk = min(max(affordable, MIN_PRODUCT_ROWS), MAX_CHUNK_ROWS)
     buffers: SimpleQueue[FloatArray] = SimpleQueue()
     for _ in range(n_threads):
@@ -110,62 +111,29 @@ def rank_dot(
 
     def rank_chunk(rows: slice) -> tuple[IntArray, FloatArray]:
         buffer = buffers.get()
-        part = _at_least(queries[rows], MIN_PRODUCT_ROWS)
-        multiply(part, buffer[: len(part), :n_items])
-        scores = buffer[: rows.stop - rows.start]
-        _rule_out(scores, seen, rows)
-        best = top_k(scores, k)
+        part = at_least(queries[rows], MIN_PRODUCT_ROWS)
+        keys = np.full((rows.stop - rows.start, k), NOTHING)
+        for columns in blocks:
+            product = buffer[: len(part), : columns.stop - columns.start]
+            multiply(part, columns, product)
+            # The tail of a narrower last block holds scores of the one before.
+            buffer[:, product.shape[1] :] = -np.inf
+            scores = buffer[: len(keys)]
+            _rule_out(scores, seen, rows, columns)
+            keys = _better(keys, *top_k(scores, k), columns.start)
         buffers.put(buffer)
-        return best
+        return keys_to_lists(keys)
 
-    starts = range(0, len(queries), chunk)
-    chunks = [slice(start, min(start + chunk, len(queries))) for start in starts]
+    chunks = list(_slices(len(queries), chunk))
     items = np.empty((len(queries), k), dtype=np.int32)
     best = np.empty((len(queries), k), dtype=np.float32)
     with (
-        _single_threaded_product(table) as multiply,
+        single_threaded_product(table) as multiply,
         ThreadPoolExecutor(n_threads) as pool,
     ):
         for rows, found in zip(chunks, pool.map(rank_chunk, chunks), strict=True):
             items[rows], best[rows] = found
     return items, best
-
-
-def dot_scores(queries: FloatArray, table: FloatArray) -> FloatArray:
-    """Dot products (n_queries, n_items) that do not depend on the number of queries."""
-    product: FloatArray = _at_least(queries, MIN_PRODUCT_ROWS) @ table.T
-    return product[: len(queries)]
-
-
-@contextmanager
-def _single_threaded_product(table: FloatArray) -> Iterator[Product]:
-    """A function that writes queries @ table.T, each call on the thread it is called from."""
-    if table.shape[1] < TORCH_FROM_DIM or table.size < TORCH_FROM_SIZE:
-        columns = np.ascontiguousarray(table.T, dtype=np.float32)  # (dim, n_items)
-        with threadpool_limits(1, user_api="blas"):
-            yield lambda queries, out: np.matmul(queries, columns, out=out)
-        return
-    import torch
-
-    rows = torch.from_numpy(np.ascontiguousarray(table, dtype=np.float32))
-
-    def multiply(queries: FloatArray, out: FloatArray) -> None:
-        torch.set_num_threads(1)  # holds for the calling thread
-        # The copy is aligned alike in every run, on which the last bit may depend.
-        aligned = torch.tensor(queries, dtype=torch.float32)
-        torch.mm(aligned, rows.T, out=torch.from_numpy(out))
-
-    n_threads = torch.get_num_threads()
-    try:
-        yield multiply
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-def _at_least(rows: FloatArray, count: int) -> FloatArray:
-    """The rows, with rows of zeros below them where they are fewer than `count`."""
-    missing = count - len(rows)
-    return np.pad(rows, ((0, missing), (0, 0))) if missing > 0 else rows
 
 
 def _block_maxima(values: FloatArray, size: int) -> FloatArray:
@@ -208,11 +176,11 @@ def _candidate_keys(
     counts = np.bincount(row, minlength=len(scores))
     place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     keys = np.full((len(scores), counts.max()), NOTHING)
-    keys[row, place] = _keys(values[layer, found], columns[layer, found].astype(np.uint64))
+    keys[row, place] = item_keys(values[layer, found], columns[layer, found].astype(np.uint64))
     return keys
 
 
-def _keys(scores: FloatArray, items: KeyArray) -> KeyArray:
+def item_keys(scores: FloatArray, items: KeyArray) -> KeyArray:
     """Numbers that ascend as the score descends and, between equal scores, as the id ascends."""
     bits = (scores + np.float32(0)).view(np.uint32)  # adding 0 makes -0 and 0 the same
     descending = np.where(bits & SIGN, bits, ~(bits | SIGN)).astype(np.uint64)
@@ -220,7 +188,7 @@ def _keys(scores: FloatArray, items: KeyArray) -> KeyArray:
     return np.where(scores == -np.inf, NOTHING, keys)
 
 
-def _decode(keys: KeyArray) -> tuple[IntArray, FloatArray]:
+def keys_to_lists(keys: KeyArray) -> tuple[IntArray, FloatArray]:
     """Items and scores of keys."""
     bits = (keys >> np.uint64(32)).astype(np.uint32)
     scores = np.where(bits & SIGN, bits, ~bits & ~SIGN).view(np.float32)
@@ -241,16 +209,23 @@ def _portions(rows: LongArray) -> Iterator[LongArray]:
         yield rows[start : start + WHOLE_ROWS_AT_ONCE]
 
 
-def _rule_out(scores: FloatArray, seen: Seen | None, rows: slice) -> None:
-    """Set the seen items of a chunk of queries to -inf, in place."""
+def _slices(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def _better(keys: KeyArray, items: IntArray, scores: FloatArray, first: int) -> KeyArray:
+    """(n_rows, k) the smallest of the keys so far and those of a block's best items."""
+    found = item_keys(scores, (items.astype(np.int64) + first).astype(np.uint64))
+    return _smallest(np.hstack([keys, found]), keys.shape[1])
+
+
+def _rule_out(scores: FloatArray, seen: Seen | None, rows: slice, columns: slice) -> None:
+    """Set the seen items of a chunk of queries to -inf in the scores of a block, in place."""
     if seen is None:
         return
     offsets = seen[0][rows.start : rows.stop + 1]
     row = np.repeat(np.arange(len(scores)), np.diff(offsets))
-    scores[row, seen[1][offsets[0] : offsets[-1]]] = -np.inf
-
-
-def _blas_threads() -> int:
-    """Threads of the BLAS libraries, as the environment or the caller limits them."""
-    counts = [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
-    return max(counts, default=1)
+    items = seen[1][offsets[0] : offsets[-1]]
+    here = (items >= columns.start) & (items < columns.stop)
+    scores[row[here], items[here] - columns.start] = -np.inf

@@ -17,7 +17,8 @@ from torch import Tensor
 from llmseqrec.device import multiplies_bfloat16
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.metrics import ItemCounts, evaluate
-from llmseqrec.evaluation.ranking import dot_scores, rank_dot
+from llmseqrec.evaluation.products import dot_scores
+from llmseqrec.evaluation.ranking import rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.item_vectors import item_table, source_vectors
 from llmseqrec.models.parameters import NeuralParameters

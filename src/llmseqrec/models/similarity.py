@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
 from llmseqrec.evaluation.gains import dot_gains
-from llmseqrec.evaluation.ranking import dot_scores, rank_dot
+from llmseqrec.evaluation.products import dot_scores
+from llmseqrec.evaluation.ranking import rank_dot
 from llmseqrec.models.base import FloatArray, Recommender, exclude
 from llmseqrec.models.parameters import LLMSeqSimParameters
 from llmseqrec.models.pooling import last_vectors, mean_vectors, unit_rows
