@@ -11,12 +11,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from llmseqrec.evaluation.products import MIN_PRODUCT_ROWS
 from llmseqrec.evaluation.ranking import top_k
 from llmseqrec.models.parameters import Parameters
 from llmseqrec.sessions import IntArray, Prompts, Sessions
 
 FloatArray = NDArray[np.float32]
 P = TypeVar("P", bound=Parameters)
+SCORES_AT_ONCE = 1 << 26  # of a batch of prompts over the whole catalogue
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Recommender(ABC, Generic[P]):
     that must not be recommended. Equal scores are ranked by item id, lowest first.
     """
 
-    batch_rows: ClassVar[int] = 256
+    batch_rows: ClassVar[int] = 256  # at most, of a catalogue that is not large
 
     def __init__(self, parameters: P, catalogue: Catalogue, setting: Setting | None = None) -> None:
         self.parameters = parameters
@@ -72,6 +74,12 @@ class Recommender(ABC, Generic[P]):
     @abstractmethod
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         """Scores of all items, (n_prompts, n_items), -inf where an item is ruled out."""
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts that are scored at once: fewer of a large catalogue."""
+        affordable = SCORES_AT_ONCE // max(self.catalogue.n_items, 1)
+        return max(min(self.batch_rows, affordable), MIN_PRODUCT_ROWS)
 
     def known_items(self) -> NDArray[np.bool_]:
         """(n_items,) items that a list can go by; a session without any has nothing to say."""
@@ -87,7 +95,7 @@ class Recommender(ABC, Generic[P]):
 
     def score(self, prompts: Sessions) -> Iterator[NDArray[Any]]:
         """Scores of all items, batch by batch in prompt order."""
-        for batch in prompts.batches(self.batch_rows):
+        for batch in prompts.batches(self.batch_size):
             yield self.score_batch(batch)
 
     def recommend(self, prompts: Sessions, k: int) -> tuple[IntArray, FloatArray]:

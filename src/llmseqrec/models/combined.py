@@ -53,7 +53,7 @@ class Combined(Recommender[C], Generic[C]):
     @property
     def batch_size(self) -> int:
         """Prompts at once that suit every component."""
-        return min(getattr(part, "batch_size", part.batch_rows) for part in self.components)
+        return min(part.batch_size for part in self.components)
 
     def score(self, prompts: Sessions) -> Iterator[Scores]:
         """Scores of all items, in batches that suit every component."""

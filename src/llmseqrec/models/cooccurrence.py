@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from llmseqrec.models.base import Recommender, exclude
-from llmseqrec.models.neighbours import Matrix, decay_weights, row_numbers, with_data
+from llmseqrec.models.listed import ListedRecommender
+from llmseqrec.models.neighbours import Matrix, decay_weights, restrict, row_numbers, with_data
 from llmseqrec.models.parameters import CooccurrenceParameters, SknnDecay
 from llmseqrec.sessions import Prompts, Sessions
 
 DISTANCES_AT_ONCE = 8  # bounds memory: so many pairs a place of the training sessions
 
 
-class Cooccurrence(Recommender[CooccurrenceParameters]):
+class Cooccurrence(ListedRecommender[CooccurrenceParameters]):
     """Sum of the weights that an item has with the items of the prompt.
 
     An item that a prompt repeats counts each time; an item is not paired with itself.
@@ -40,23 +40,31 @@ class Cooccurrence(Recommender[CooccurrenceParameters]):
         product = self.counts[row_numbers(pairs)] * self.counts[pairs.indices]
         self.weights = with_data(pairs, pairs.data / product**options.popularity_exponent)
 
-    def score_batch(self, prompts: Sessions) -> NDArray[np.float64]:
-        """Scores (n_prompts, n_items); -inf for items that stand near to none of the prompt's."""
-        asked = prompts
-        if self.parameters.last_n_items is not None:
-            asked = prompts.last(self.parameters.last_n_items)
+    def score_listed(self, prompts: Sessions) -> Matrix:
+        """Scores of the items that stand near to one of the prompt's."""
+        asked = self._asked(prompts)
         weights = decay_weights(self.parameters.decay, asked.ages)
         shape = (len(asked), self.catalogue.n_items)
         found = sparse.csr_array((weights, asked.items, asked.offsets), shape=shape) @ self.weights
-        scores = np.full(shape, -np.inf)
-        scores[row_numbers(found), found.indices] = found.data
-        if self.parameters.exclude_seen:
-            exclude(scores, prompts)
-        return scores
+        if not self.parameters.exclude_seen:
+            return found
+        own = np.zeros(shape, dtype=bool)
+        own[prompts.rows, prompts.items] = True
+        return restrict(found, ~own[row_numbers(found), found.indices])
+
+    def touched(self, prompts: Sessions) -> NDArray[np.int64]:
+        """Neighbours of all items, and the catalogue, in which the prompt's own are marked."""
+        asked, neighbours = self._asked(prompts), np.diff(self.weights.indptr)
+        sums = np.append(0, np.cumsum(neighbours[asked.items], dtype=np.int64))
+        return np.diff(sums[asked.offsets]) + self.catalogue.n_items // 8
 
     def known_items(self) -> NDArray[np.bool_]:
         """(n_items,) the items of the training sessions."""
         return self.counts > 0
+
+    def _asked(self, prompts: Sessions) -> Sessions:
+        count = self.parameters.last_n_items
+        return prompts if count is None else prompts.last(count)
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmseqrec.models.base import Recommender
+from llmseqrec.evaluation.ranking import top_k
+from llmseqrec.models.base import FloatArray, Recommender
 from llmseqrec.models.parameters import MostPopularParameters
-from llmseqrec.sessions import Prompts, Sessions
+from llmseqrec.sessions import IntArray, Prompts, Sessions
 
 
 class MostPopular(Recommender[MostPopularParameters]):
@@ -23,6 +24,12 @@ class MostPopular(Recommender[MostPopularParameters]):
     def score_batch(self, prompts: Sessions) -> NDArray[Any]:
         scores = np.where(self.counts > 0, self.counts, -np.inf).astype(np.float32)
         return np.broadcast_to(scores, (len(prompts), self.catalogue.n_items))
+
+    def recommend(self, prompts: Sessions, k: int) -> tuple[IntArray, FloatArray]:
+        """The one list, as often as there are prompts."""
+        items, scores = top_k(self.score_batch(prompts.take(slice(0, 1))), k)
+        n_lists = len(prompts)
+        return np.repeat(items, n_lists, axis=0), np.repeat(scores, n_lists, axis=0)
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {"counts": self.counts}

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
-from llmseqrec.models.base import Recommender
+from llmseqrec.models.listed import ListedRecommender
 from llmseqrec.models.neighbours import (
     Doubles,
     Mask,
@@ -42,14 +42,14 @@ from llmseqrec.models.parameters import SKNNParameters
 from llmseqrec.sessions import IntArray, LongArray, Prompts, Sessions
 
 
-class SKNN(Recommender[SKNNParameters]):
+class SKNN(ListedRecommender[SKNNParameters]):
     """Session nearest neighbours; the parameters choose the variant.
 
     A prompt's random order comes from hashing the ids of the prompt and the session with a seed
     from `setting.rng`, so that it does not depend on how prompts are batched.
     """
 
-    batch_rows = 64  # pairs of a batch take up to 64 * n_sessions places
+    batch_rows = 64
 
     order: LongArray  # (n_sessions,) training sessions, preferred ones first
     seed: LongArray  # (1,)
@@ -84,12 +84,16 @@ class SKNN(Recommender[SKNNParameters]):
         self.order, self.seed = state["order"], state["seed"]
         self._build_index()
 
-    def score_batch(self, prompts: Sessions) -> NDArray[np.float64]:
-        """Scores (n_prompts, n_items); -inf for items that no neighbour holds."""
-        found = next(self.score_neighbours(prompts, [self.parameters.k]))
-        scores = np.full(found.shape, -np.inf)
-        scores[row_numbers(found), found.indices] = found.data
-        return scores
+    def score_listed(self, prompts: Sessions) -> Matrix:
+        """Scores of the items that a neighbour holds."""
+        return next(self.score_neighbours(prompts, [self.parameters.k]))
+
+    def touched(self, prompts: Sessions) -> NDArray[np.int64]:
+        """Candidates, a session counted for each item it shares, and rows of places in between."""
+        asked, holders = self._asked(prompts), np.diff(self.by_item.indptr)
+        sums = np.append(0, np.cumsum(holders[asked.items], dtype=np.int64))
+        beside = max(len(self.train), self.catalogue.n_items) // 16
+        return np.diff(sums[asked.offsets]) + beside
 
     def score_neighbours(self, prompts: Sessions, numbers: Sequence[int]) -> Iterator[Matrix]:
         """Scores of the listed items, (n_prompts, n_items), for each number of neighbours.
@@ -97,9 +101,7 @@ class SKNN(Recommender[SKNNParameters]):
         Similarities are shared. Items that no neighbour holds, or that are ruled out, are not
         stored.
         """
-        if self.parameters.last_n_items is not None:
-            prompts = prompts.last(self.parameters.last_n_items)
-        kept = distinct_items(prompts, self.known)
+        kept = distinct_items(self._asked(prompts), self.known)
         similar, listed = self._similar(kept, prompts.session_ids), ~self._ruled_out(kept)
         for number in numbers:
             found = self._neighbours(kept, similar, number) @ self.sessions
@@ -107,6 +109,10 @@ class SKNN(Recommender[SKNNParameters]):
             if self.parameters.idf_weighting:
                 found.data *= self.idf[found.indices]
             yield found
+
+    def _asked(self, prompts: Sessions) -> Sessions:
+        count = self.parameters.last_n_items
+        return prompts if count is None else prompts.last(count)
 
     def _build_index(self) -> None:
         n_items = self.catalogue.n_items
@@ -182,7 +188,9 @@ class SKNN(Recommender[SKNNParameters]):
             lengths = np.diff(prompts.indptr)
             filled = np.flatnonzero(lengths)
             last = prompts.indices[prompts.indptr[1:][filled] - 1]
-            out[filled] = self.followers[last].toarray() <= 0
+            followers = self.followers[last]
+            out[filled] = True
+            out[filled[row_numbers(followers)], followers.indices] = False
         if self.parameters.exclude_seen:
             out[row_numbers(prompts), prompts.indices] = True
         return out
