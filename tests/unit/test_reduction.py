@@ -121,3 +121,37 @@ def test_equal_vectors_have_no_principal_components() -> None:
 def test_lda_needs_classes(classes: list[str] | None) -> None:
     with pytest.raises(InputError, match="lda"):
         fit_lda(text_like(), Reduction(method="lda"), classes)
+
+
+@pytest.mark.parametrize("method", ["pca", "random_projection", "zca", "none"])
+def test_blocks_of_rows_change_no_more_than_rounding(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of the vectors and the reduced ones, zero rows included."""
+    vectors = text_like()
+    vectors[3] = 0
+    whole, told = fit(method, vectors).transform(vectors), fit(method, vectors).report
+    monkeypatch.setattr("llmseqrec.reduction.affine.BLOCK_ROWS", 7)
+    blocked = fit(method, vectors)
+    np.testing.assert_allclose(blocked.transform(vectors), whole, atol=1e-6)
+    for name in ("effective_rank", "effective_rank_before", "mean_cosine", "mean_cosine_before"):
+        assert blocked.report[name] == pytest.approx(told[name], rel=1e-9, abs=1e-12)
+    vectors[15, 2] = np.nan
+    with pytest.raises(InputError, match="row 15 holds nan"):
+        blocked.transform(vectors)
+
+
+def test_many_rows_are_never_copied_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to look at them nor to map them: of a block's rows alone."""
+    widest: list[int] = []
+
+    class Watched(np.ndarray):
+        def __sub__(self, other: np.ndarray) -> np.ndarray:
+            widest.append(len(self))
+            return np.asarray(self) - other
+
+    monkeypatch.setattr("llmseqrec.reduction.affine.BLOCK_ROWS", 10)
+    vectors = text_like().view(Watched)
+    Affine(np.zeros(vectors.shape[1]), np.eye(vectors.shape[1])).transform(vectors)
+    assert len(vectors) > 20
+    assert max(widest) == 10

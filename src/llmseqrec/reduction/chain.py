@@ -14,6 +14,7 @@ from llmseqrec.reduction.affine import (
     DoubleArray,
     FloatArray,
     Vectors,
+    check_finite,
     check_width,
     checked,
 )
@@ -40,11 +41,12 @@ class Chain:
         Raises:
             InputError: a vector is not finite or of another dimension than the fitted ones.
         """
-        doubles = checked(vectors)
-        check_width(doubles, len(self.maps[0].mean))
+        check_finite(vectors)
+        check_width(vectors, len(self.maps[0].mean))
+        mapped = vectors
         for affine in self.maps:
-            doubles = affine.apply(doubles)
-        return doubles.astype("float32")
+            mapped = affine.apply(mapped)
+        return mapped.astype("float32")
 
     def save(self, path: Path) -> None:
         """Write one safetensors file; equal chains give equal bytes."""
@@ -105,9 +107,9 @@ def fit_chain(
     current = checked(vectors)
     maps: list[Affine] = []
     for step in reduction.chain:
-        affine: Affine = load(REDUCERS[step.method])(current, step, classes)
-        maps.append(affine)
-        current = affine.apply(current)
+        if maps:
+            current = maps[-1].apply(current)
+        maps.append(load(REDUCERS[step.method])(current, step, classes))
     report = maps[0].report if len(maps) == 1 else _joint_report(reduction, maps)
     return Chain(tuple(maps), {**report, "fit_on": reduction.fit_on})
 

@@ -84,7 +84,9 @@ def fit_random_projection(vectors: Vectors, step: ReductionStep, classes: Classe
     """
     doubles = checked(vectors)
     dimensions = capped(step, doubles.shape[1])
-    projection = GaussianRandomProjection(dimensions, random_state=step.seed).fit(doubles)
+    # Nothing is learned of the vectors but their width, and the library would copy them.
+    shape = np.zeros((1, doubles.shape[1]))
+    projection = GaussianRandomProjection(dimensions, random_state=step.seed).fit(shape)
     fitted = Affine(np.zeros(doubles.shape[1]), projection.components_.T)
     return reported(doubles, step, fitted, None)
 

@@ -38,7 +38,7 @@ def reduce_embeddings(
     """
     source = file_digest(vectors)
     facts = read_facts(vectors, source)
-    full = np.load(vectors)
+    full = np.load(vectors, mmap_mode="r")
     rows = _fitted_rows(reduction, train, len(full))
     fitted = _fit(full, items, reduction, rows)
     write_array(fitted.transform(full), target)
@@ -52,7 +52,9 @@ def reduce_embeddings(
     fitted.save(target.with_suffix(".safetensors"))
 
 
-def _fit(full: FloatArray, items: Path, reduction: Reduction, rows: NDArray[np.intp]) -> Chain:
+def _fit(
+    full: FloatArray, items: Path, reduction: Reduction, rows: NDArray[np.intp] | slice
+) -> Chain:
     table = read_table(items, ITEMS)
     classes = None
     if "class" in table:
@@ -60,10 +62,12 @@ def _fit(full: FloatArray, items: Path, reduction: Reduction, rows: NDArray[np.i
     return fit_chain(full[rows], reduction, classes)
 
 
-def _fitted_rows(reduction: Reduction, train: Path | None, n_items: int) -> NDArray[np.intp]:
-    """The items a reduction is fitted on."""
+def _fitted_rows(
+    reduction: Reduction, train: Path | None, n_items: int
+) -> NDArray[np.intp] | slice:
+    """The items a reduction is fitted on; all of them as a slice, which copies nothing."""
     if reduction.fit_on == "catalogue":
-        return np.arange(n_items)
+        return slice(None)
     if train is None:
         raise ValueError("fit_on: training needs the training sessions")
     rows = np.unique(Sessions.load(train).items).astype(np.intp)

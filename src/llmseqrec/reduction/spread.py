@@ -6,16 +6,23 @@ from typing import Any
 import numpy as np
 
 from llmseqrec.config import ReductionStep
-from llmseqrec.reduction.affine import Affine, DoubleArray, unit_rows
+from llmseqrec.reduction.affine import (
+    Affine,
+    DoubleArray,
+    row_blocks,
+    unit_blocks,
+)
 
 _LOG = logging.getLogger(__name__)
 
 
 def mean_cosine(vectors: DoubleArray) -> float:
     """Mean cosine over all pairs of distinct non-zero rows; 0 where there is no pair."""
-    unit = unit_rows(vectors)
-    filled = int((np.abs(unit).sum(axis=1) > 0).sum())
-    total = float(np.square(unit.sum(axis=0)).sum())
+    filled, joint = 0, np.zeros(vectors.shape[1])
+    for _, unit in unit_blocks(vectors):
+        filled += int((np.abs(unit).sum(axis=1) > 0).sum())
+        joint += unit.sum(axis=0)
+    total = float(np.square(joint).sum())
     return (total - filled) / (filled * (filled - 1)) if filled > 1 else 0.0
 
 
@@ -26,10 +33,23 @@ def effective_rank(vectors: DoubleArray) -> float:
     """
     if len(vectors) < 2:
         return 0.0
-    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(vectors, rowvar=False)))
+    variances = np.linalg.eigvalsh(np.atleast_2d(_covariance(vectors)))
     singular = np.sqrt(np.maximum(variances, 0.0))
     shares = singular[singular > 0] / max(float(singular.sum()), np.finfo(float).tiny)
     return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def _covariance(vectors: DoubleArray) -> DoubleArray:
+    """(dim, dim), without a centred copy where there are many rows."""
+    blocks = list(row_blocks(len(vectors)))
+    if len(blocks) == 1:
+        return np.asarray(np.cov(vectors, rowvar=False))
+    mean = vectors.mean(axis=0)
+    total = np.zeros((vectors.shape[1], vectors.shape[1]))
+    for rows in blocks:
+        centred = vectors[rows] - mean
+        total += centred.T @ centred
+    return total / (len(vectors) - 1)
 
 
 def capped(step: ReductionStep, most: int) -> int:
