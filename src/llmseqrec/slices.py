@@ -28,12 +28,16 @@ def slice_metrics(folders: Mapping[str, Sequence[str]], prompts: Path, train: Pa
     """
     asked = Prompts.load(prompts)
     counts = slice_counts(asked, Sessions.load(train))
-    values = {run: _accuracy(SessionValues.read(seeds)) for run, seeds in folders.items()}
-    parts = []
-    for found in BINS:
-        sessions = asked.sessions.session_ids[found.holds(counts[found.slice])]
-        parts += [_rows(found, run, each, sessions) for run, each in values.items()]
-    return pd.concat(parts, ignore_index=True)
+    ids = asked.sessions.session_ids
+    members = [ids[found.holds(counts[found.slice])] for found in BINS]
+    by_run = []
+    for run, seeds in folders.items():  # one after the other: the values of one are held
+        values = _accuracy(SessionValues.read(seeds))
+        each = zip(BINS, members, strict=True)
+        by_run.append([_rows(found, run, values, sessions) for found, sessions in each])
+    by_bin = zip(*by_run, strict=True)
+    made: pd.DataFrame = pd.concat([rows for each in by_bin for rows in each], ignore_index=True)
+    return made
 
 
 def slice_counts(prompts: Prompts, train: Sessions) -> dict[str, NDArray[np.int64]]:
