@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmseqrec.models.base import Catalogue
-from llmseqrec.models.cooccurrence import Cooccurrence, pair_weights
+from llmseqrec.models.cooccurrence import Cooccurrence, _at_distances, pair_weights
 from llmseqrec.models.parameters import CooccurrenceParameters
 from tests.unit.test_sknn import DECAYS, Lists, sessions_of
 
@@ -91,3 +91,35 @@ def test_a_window_ends_where_the_session_does(window: int) -> None:
     assert weights[2, 3] == 0
     assert (weights[0, 2] > 0) == (window > 1)
     assert weights[3, 4] == 1
+
+
+@pytest.mark.parametrize("decay", [None, "harmonic"])
+def test_few_pairs_and_rows_at_once_change_no_more_than_rounding(
+    decay: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where no pair is weighed by its distance, nothing at all."""
+    rng = np.random.default_rng(3)
+    train = [rng.integers(0, N_ITEMS, 25).tolist() for _ in range(20)]
+    whole = fitted(train, distance_decay=decay).weights.toarray()
+    monkeypatch.setattr("llmseqrec.models.cooccurrence.PAIRS_AT_ONCE", 3 * 20 * 25)
+    monkeypatch.setattr("llmseqrec.models.cooccurrence.ROWS_AT_ONCE", 7)
+    bounded = fitted(train, distance_decay=decay).weights.toarray()
+    if decay is None:
+        np.testing.assert_array_equal(bounded, whole)
+    np.testing.assert_allclose(bounded, whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bound", [0, 1000, 1 << 25])
+def test_the_pairs_of_a_stretch_of_distances_are_bounded(
+    bound: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def watched(items: Any, rows: Any, distances: range, options: Any) -> Any:
+        made.append(len(distances) * len(items))
+        return _at_distances(items, rows, distances, options)
+
+    monkeypatch.setattr("llmseqrec.models.cooccurrence._at_distances", watched)
+    monkeypatch.setattr("llmseqrec.models.cooccurrence.PAIRS_AT_ONCE", bound)
+    fitted([[n % N_ITEMS for n in range(25)] for _ in range(20)])
+    assert max(made) <= max(bound, 20 * 25)

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from llmseqrec.models.listed import ListedRecommender
-from llmseqrec.models.neighbours import Matrix, decay_weights, restrict, row_numbers, with_data
+from llmseqrec.models.neighbours import Matrix, decay_weights, restrict, row_numbers
 from llmseqrec.models.parameters import CooccurrenceParameters, SknnDecay
 from llmseqrec.sessions import Prompts, Sessions
 
-DISTANCES_AT_ONCE = 8  # bounds memory: so many pairs a place of the training sessions
+# Both bound memory: so many pairs a place of the training sessions, but at most so many in all.
+DISTANCES_AT_ONCE, PAIRS_AT_ONCE = 8, 1 << 25
+ROWS_AT_ONCE = 1 << 12  # of the matrix
 
 
 class Cooccurrence(ListedRecommender[CooccurrenceParameters]):
@@ -37,8 +39,8 @@ class Cooccurrence(ListedRecommender[CooccurrenceParameters]):
         options = self.parameters
         self.counts = np.bincount(train.items, minlength=self.catalogue.n_items)
         pairs = pair_weights(train, len(self.counts), options.distance_decay, options.window)
-        product = self.counts[row_numbers(pairs)] * self.counts[pairs.indices]
-        self.weights = with_data(pairs, pairs.data / product**options.popularity_exponent)
+        _divide(pairs, self.counts, options.popularity_exponent)
+        self.weights = pairs
 
     def score_listed(self, prompts: Sessions) -> Matrix:
         """Scores of the items that stand near to one of the prompt's."""
@@ -96,10 +98,22 @@ def pair_weights(
     last = longest if window is None else min(window, longest)
     rows = sessions.rows
     total = sparse.csr_array((n_items, n_items))
-    for start in range(1, last + 1, DISTANCES_AT_ONCE):
-        distances = range(start, min(start + DISTANCES_AT_ONCE, last + 1))
+    at_once = max(min(DISTANCES_AT_ONCE, PAIRS_AT_ONCE // max(len(rows), 1)), 1)
+    for start in range(1, last + 1, at_once):
+        distances = range(start, min(start + at_once, last + 1))
         total = total + _at_distances(sessions.items, rows, distances, (n_items, decay))
     return (total + total.T).tocsr()
+
+
+def _divide(pairs: Matrix, counts: NDArray[np.int64], exponent: float) -> None:
+    """Divide the weights by a power of both items' counts, in place, some rows at once."""
+    offsets = pairs.indptr
+    for start in range(0, len(counts), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        lengths = np.diff(offsets[start : start + ROWS_AT_ONCE + 1])
+        entries = slice(offsets[start], offsets[start + len(lengths)])
+        product = np.repeat(counts[rows], lengths) * counts[pairs.indices[entries]]
+        pairs.data[entries] /= product**exponent
 
 
 def _at_distances(
