@@ -12,7 +12,7 @@ from llmseqrec.errors import InputError
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 Vectors = FloatArray | DoubleArray
-BLOCK_ROWS = 1 << 16  # at once: of many rows there is one copy in double precision at most
+BLOCK_ROWS = 1 << 14  # at once: of many rows there is one copy in double precision at most
 _ROUNDING = 1e-7  # of the longest row: what is shorter is the rounding error of a zero row
 
 
