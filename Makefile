@@ -13,7 +13,7 @@ QUICKSTART := --configfile config/quickstart.yaml
 # Every job is a process that imports anew: without compiled files half of its time is compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup slurm quickstart test lint format bench lock docs clean
+.PHONY: help setup slurm quickstart test test-slurm lint format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
 	@echo "make slurm       Snakemake for a SLURM cluster, into .venv-slurm (docs/cluster.md)"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make test-slurm  the quickstart on a SLURM cluster of this machine's own (as root, on Debian)"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
 	@echo "make docs        regenerate the configuration reference"
 	@echo "make lock        pin all dependencies anew"
@@ -75,6 +76,10 @@ format: setup
 # workflow runs once.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+
+# A cluster of two nodes on this machine, where Debian's SLURM can be had; else skipped.
+test-slurm: slurm
+	OMP_NUM_THREADS=1 $(SLURM)/bin/python -m pytest tests/slurm -rs
 
 bench: setup
 	$(BIN)/python -m benchmarks
