@@ -115,3 +115,4 @@ def test_only_neural_components_ask_for_a_gpu() -> None:
     runs = {"neural": neural, "mix": BLEND | {"components": ["v_sknn", "neural"]}}
     assert plan_of(runs, device="cuda").gpu_of(job("mix")) == 1
     assert plan_of({"mix": BLEND}, device="cuda").gpu_of(job("mix")) == 0
+    assert plan_of(runs, device="cpu").gpu_of(job("mix")) == 0
