@@ -20,7 +20,7 @@ help:
 	@echo "make quickstart  a report from the embedded sample (synthetic data)"
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
 	@echo "make slurm       Snakemake for a SLURM cluster, into .venv-slurm (docs/cluster.md)"
-	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint, known flaws of packages"
 	@echo "make test-slurm  the quickstart on a SLURM cluster of this machine's own (as root, on Debian)"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
 	@echo "make docs        regenerate the configuration reference"
@@ -66,6 +66,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	@$(BIN)/python .ci/audit.py
 
 format: setup
 	$(BIN)/ruff check --fix .
