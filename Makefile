@@ -13,13 +13,14 @@ QUICKSTART := --configfile config/quickstart.yaml
 # Every job is a process that imports anew: without compiled files half of its time is compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup slurm quickstart test test-slurm lint format bench lock docs clean
+.PHONY: help setup slurm quickstart test test-slurm fuzz lint format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart  a report from the embedded sample (synthetic data)"
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
 	@echo "make slurm       Snakemake for a SLURM cluster, into .venv-slurm (docs/cluster.md)"
+	@echo "make fuzz        hostile input, for as long as it takes (a quarter of an hour)"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint, known flaws of packages"
 	@echo "make test-slurm  the quickstart on a SLURM cluster of this machine's own (as root, on Debian)"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
@@ -81,6 +82,10 @@ test: lint
 # A cluster of two nodes on this machine, where Debian's SLURM can be had; else skipped.
 test-slurm: slurm
 	OMP_NUM_THREADS=1 $(SLURM)/bin/python -m pytest tests/slurm -rs
+
+# The properties of tests/fuzz on twenty times as many inputs, others each time.
+fuzz: setup
+	OMP_NUM_THREADS=1 LLMSEQREC_FUZZ=long $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal tests/fuzz
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -231,15 +231,40 @@ def read_table(
     """Read a parquet file of the contract.
 
     Raises:
-        InputError: the file lacks one of the contract's columns.
+        InputError: the file is absent or damaged, lacks one of the contract's columns, or has one
+            of another type.
     """
     needed = columns or [name for name in contract.columns if not name.endswith("?")]
-    present = pq.read_schema(source).names
-    missing = [name for name in needed if name not in present]
+    try:
+        schema = pq.read_schema(source)
+        _check_schema(schema, contract, needed, source)
+        frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: not a sound parquet file ({one_line(error)})") from None
+    return frame
+
+
+def _check_schema(
+    schema: pa.Schema, contract: TableContract, needed: list[str], source: Path | str
+) -> None:
+    """Raise InputError where a column is missing, or is of another type than the contract's."""
+    missing = [name for name in needed if name not in schema.names]
     if missing:
         raise InputError(f"{source}: lacks the columns {missing}; rebuild it")
-    frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
-    return frame
+    for name, kind in contract.columns.items():
+        places = schema.get_all_field_indices(name.rstrip("?"))
+        if len(places) > 1:
+            raise InputError(f"{source}: has the column {name.rstrip('?')} twice; rebuild it")
+        if places and schema.field(places[0]).type != kind:
+            found = schema.field(places[0]).type
+            raise InputError(f"{source}: {name.rstrip('?')} is {found}, not {kind}; rebuild it")
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one short line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def write_json(content: Any, target: Path | str) -> None:
@@ -250,8 +275,19 @@ def write_json(content: Any, target: Path | str) -> None:
 
 
 def read_json(source: Path | str) -> Any:
-    """Read a JSON file."""
-    return orjson.loads(Path(source).read_bytes())
+    """Read a JSON file.
+
+    Raises:
+        InputError: it is absent, unreadable, or no JSON.
+    """
+    try:
+        return orjson.loads(Path(source).read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{source}: not valid JSON: {one_line(error)}") from None
 
 
 def write_text(content: str, target: Path | str) -> None:
@@ -264,6 +300,24 @@ def write_array(array: NDArray[Any], target: Path | str) -> None:
     """Write one .npy file."""
     with atomic_path(target) as temporary, temporary.open("wb") as stream:
         np.save(stream, np.ascontiguousarray(array))
+
+
+def read_array(source: Path | str) -> NDArray[Any]:
+    """Memory-map one .npy file; pickled objects are refused.
+
+    Raises:
+        InputError: it is absent, damaged, or holds something else.
+    """
+    try:
+        array = np.load(source, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file") from None
+    # A broken header is parsed as Python's literals, with all that can be wrong with those.
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+        raise InputError(f"{source}: not a sound .npy file ({one_line(error)})") from None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{source}: holds several arrays, not one")
+    return array
 
 
 def _ascends(frame: pd.DataFrame, columns: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmseqrec.contracts import HISTORY, read_table
+from llmseqrec.contracts import HISTORY, read_array, read_table
 from llmseqrec.evaluation.affinity import permuted, session_affinity
 from llmseqrec.reporting.plots.affinity import CHANCE, SESSIONS, affinity_shares
 from llmseqrec.reporting.plots.distributions import distributions
@@ -74,7 +74,7 @@ def all_affinities(vectors: Mapping[str, str], prompts: Path, train: Path) -> pd
     chance = permuted(sessions, np.random.default_rng(BOOTSTRAP_SEED))
     found = {}
     for name, path in vectors.items():
-        items = np.load(path)
+        items = read_array(path)
         kinds = {SESSIONS: sessions, CHANCE: chance}
         found[name] = {kind: session_affinity(items, each) for kind, each in kinds.items()}
     return affinity_shares(found)

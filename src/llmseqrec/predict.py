@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from llmseqrec.contracts import atomic_path
+from llmseqrec.contracts import atomic_path, one_line
 from llmseqrec.errors import InputError
 from llmseqrec.saved import SavedRun
 from llmseqrec.sessions import LongArray, Sessions, from_rows
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # Sessions at once: a multiple of every model's batch, so that the products of a chunk are those
 # of the workflow, to the last bit.
 CHUNK = 8192
+BLOCK = 1 << 24  # bytes of a csv file read at once; a row must fit into them
 LONGEST = 2**15 - 1  # list; ranks are written in 16 bits
 LISTS = pa.schema(
     {
@@ -122,8 +123,11 @@ def read_sessions(path: Path) -> pd.DataFrame:
         InputError: the file is absent, unreadable, or lacks a column.
     """
     try:
-        with pacsv.open_csv(path) as reader:
+        with pacsv.open_csv(path, pacsv.ReadOptions(block_size=BLOCK)) as reader:
             present = reader.schema.names
+        for name in ("session_id", "item_id", "timestamp"):
+            if present.count(name) > 1:
+                raise InputError(f"{path}: has the column {name!r} twice")
         for name in ("session_id", "item_id"):
             if name not in present:
                 raise InputError(f"{path}: lacks the column {name!r}; it has {', '.join(present)}")
@@ -134,14 +138,16 @@ def read_sessions(path: Path) -> pd.DataFrame:
             null_values=[""],
             strings_can_be_null=True,
         )
-        in_order = pacsv.ReadOptions(use_threads=False)  # only so do messages name a row
-        table = pacsv.read_csv(path, in_order, convert_options=options)
+        # Only without threads do messages name a row.
+        in_order = pacsv.ReadOptions(use_threads=False, block_size=BLOCK)
+        quoted = pacsv.ParseOptions(newlines_in_values=True)
+        table = pacsv.read_csv(path, in_order, quoted, options)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a csv file in UTF-8: {error}; save it as UTF-8") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a csv file: {str(error).splitlines()[0]}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a csv file: {one_line(error)}") from None
     table = table.unify_dictionaries()
     # Column by column, so that no two copies of the table stand side by side.
     frame: pd.DataFrame = table.to_pandas(

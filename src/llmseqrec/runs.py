@@ -17,6 +17,7 @@ from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
     HISTORY,
     ITEMS,
+    read_array,
     read_json,
     read_table,
     write_json,
@@ -269,7 +270,7 @@ def open_catalogue(run: ResolvedRun, files: RunFiles) -> Catalogue:
     if run.embedding is None or files.vectors is None:
         return Catalogue(len(items))
     texts = item_texts(items, run.embedding.template or "title")
-    vectors = np.load(files.vectors, mmap_mode="r")
+    vectors = read_array(files.vectors)
     _check_vectors(vectors, files, texts)
     return Catalogue(len(items), vectors, texts, _Encoder(run.embedding, files.reduction))
 

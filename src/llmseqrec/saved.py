@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 
-from llmseqrec.contracts import ITEMS, SESSIONS, read_json, read_table
+from llmseqrec.contracts import ITEMS, SESSIONS, one_line, read_json, read_table
 from llmseqrec.errors import InputError
 from llmseqrec.models.base import Recommender
 from llmseqrec.provenance import file_digest
@@ -26,7 +26,7 @@ class _Facts(BaseModel):
     """What run.json must hold, with the paths seen from its folder."""
 
     run: ResolvedRun
-    seed: int
+    seed: int = Field(ge=0)
     model_code: str
     data_hash: str | None
     catalogue_sha256: str
@@ -103,7 +103,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+    return f"lacks {error}" if isinstance(error, KeyError) else one_line(error)
 
 
 def _kept_files(folder: Path, facts: _Facts) -> RunFiles:
@@ -147,7 +147,8 @@ def _restored(run: ResolvedRun, files: RunFiles, identity: Identity) -> Recommen
     try:
         recommender = build(run, files, identity.setting(run))
         recommender.load(model.parent)
-    except (SafetensorError, KeyError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+    # Arrays of another shape or kind fail wherever they are taken up.
+    except (SafetensorError, KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+        reason = one_line(error)
         raise InputError(f"{model}: not a model of this version: {reason}") from None
     return recommender

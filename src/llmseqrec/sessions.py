@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llmseqrec.contracts import write_array
+from llmseqrec.contracts import read_array, write_array
 
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
@@ -121,7 +121,7 @@ class Sessions:
         paths = {field.name: Path(folder) / f"{field.name}.npy" for field in fields(Sessions)}
         return cls(
             **{
-                name: np.load(path, mmap_mode="r")
+                name: read_array(path)
                 for name, path in paths.items()
                 if name != "times" or path.exists()
             }
@@ -154,7 +154,7 @@ class Prompts:
     def load(cls, folder: Path) -> Prompts:
         """Memory-map what `save` wrote."""
         folder = Path(folder)
-        return cls(Sessions.load(folder), np.load(folder / "targets.npy", mmap_mode="r"))
+        return cls(Sessions.load(folder), read_array(folder / "targets.npy"))
 
 
 def from_rows(session_ids: IntArray, items: IntArray, times: LongArray | None = None) -> Sessions:

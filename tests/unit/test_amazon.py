@@ -103,6 +103,11 @@ def test_titles_follow_the_reference(line: str, title: str) -> None:
         '{"reviewerID": 1, "asin": "B", "unixReviewTime": 1}',
         '{"reviewerID": "A", "asin": "B", "unixReviewTime": 18446744073709551615}',
         '{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": "good"}',
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": true}',
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": 1e300}',
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": "nan"}',
+        '{"reviewerID": "A", "asin": "B", "asin": "C", "unixReviewTime": 1}',
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": NaN}',
     ],
 )
 def test_a_malformed_review_is_reported_with_its_line(tmp_path: Path, line: str) -> None:
@@ -113,6 +118,20 @@ def test_a_malformed_review_is_reported_with_its_line(tmp_path: Path, line: str)
     assert raw.report.malformed[0].startswith(f"{files['reviews']}:6: ")
     with pytest.raises(InputError, match=r"reviews.json:6: .*malformed_share"):
         read(files)
+
+
+def test_a_rating_of_nothing_is_a_rating(tmp_path: Path) -> None:
+    line = '{"reviewerID": "A", "asin": "B", "unixReviewTime": 1, "overall": 0, "x": "asin"}\n'
+    assert read(write(tmp_path, line)).interactions["rating"].tolist() == [0.0]
+
+
+def test_an_item_whose_id_is_no_text_is_malformed(tmp_path: Path) -> None:
+    odd = METADATA + "{'asin': '\\ud800'}\n{'asin': 0, 'brand': 'a\\udfff'}\n"
+    raw = read(write(tmp_path, metadata=odd), malformed_share=0.5)
+    assert raw.report.n_malformed == 1
+    assert raw.report.malformed[0].endswith(r"meta.json:4: the id '\ud800' is no text")
+    assert raw.report.counts["items_with_replaced_characters"] == 1
+    assert raw.items.set_index("item").loc["0", "brand"] == "a\ufffd"
 
 
 def test_an_item_described_twice_differently_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from llmseqrec.contracts import (
     SESSIONS,
     TableContract,
     atomic_path,
+    read_array,
     read_json,
     read_table,
     write_array,
@@ -142,3 +143,37 @@ def test_order_is_that_of_tuples(rows: list[tuple[int, int]]) -> None:
     else:
         with pytest.raises(ValueError, match="ascend"):
             contract.check_rows(frame)
+
+
+def test_files_that_are_damaged_are_named_in_one_line(tmp_path: Path) -> None:
+    broken = [
+        (read_json, b'{"a": ', "not valid JSON"),
+        (read_json, b'"\xff"', "not valid JSON"),
+        (lambda path: read_table(path, SESSIONS), b"PAR1", "not a sound parquet file"),
+        (read_array, b"\x93NUMPY\x01\x00", "not a sound .npy file"),
+        (read_array, b"\x80\x04]\x94.", "not a sound .npy file"),  # a pickle
+        (read_array, b"", "not a sound .npy file"),
+    ]
+    for read, content, reason in broken:
+        path = tmp_path / "damaged"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=f"damaged: {reason}") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+        path.unlink()
+        with pytest.raises(InputError, match="damaged: no such file"):
+            read(path)
+
+
+def test_a_column_of_another_type_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.parquet"
+    pd.DataFrame({"session_id": ["0"], "source_id": ["u"]}).to_parquet(path)
+    with pytest.raises(InputError, match=r"sessions\.parquet: session_id is .*, not int32"):
+        read_table(path, SESSIONS)
+
+
+def test_arrays_of_objects_are_never_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "objects.npy"
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"objects\.npy: not a sound"):
+        read_array(path)

@@ -201,3 +201,19 @@ def test_real_movielens_with_times_missing(real_data: Path) -> None:
     by_rank = core.sort_values(["session", "order"])
     same = by_rank["session"].cat.codes.diff() == 0
     assert (by_rank["timestamp"].diff()[same] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("order", "9007199254740993", r"the order is not an integer below 2 \*\* 53"),
+        ("order", "1e300", r"the order is not an integer below"),
+        ("rating", "1e300", r"the rating is not a number in single precision"),
+    ],
+)
+def test_a_number_that_would_change_is_malformed(
+    tmp_path: Path, column: str, value: str, reason: str
+) -> None:
+    text = f"session_id,item_id,timestamp,{column}\nu,i,1,{value}\n"
+    with pytest.raises(InputError, match=rf"interactions\.csv:2: {reason}"):
+        read_text(tmp_path, text, Columns(**{column: column}))

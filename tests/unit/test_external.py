@@ -1,5 +1,6 @@
 """Lists of other systems: formats, unknown keys, cuts and repeats."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,12 @@ def test_a_file_of_another_dataset_is_refused(tmp_path: Path) -> None:
             "l.csv",
             "session_id,item_id,rank\nu1,a,first\n",
             {"rank": "rank"},
-            r"l\.csv: column 'rank' holds values that are no numbers",
+            r"l\.csv: column 'rank': 'first' in row 1 is no number",
         ),
         ("l.csv", "", {}, r"l\.csv: cannot be read: "),
         ("l.json", "{", {}, r"l\.json: cannot be read: "),
         ("l.json", "3", {}, r"l\.json: cannot be read: "),
-        ("l.json", "[1, 2]", {}, r"l\.json: no column 'session_id'"),
+        ("l.json", "[1, 2]", {}, r"l\.json: cannot be read: neither an object"),
         ("l.json", '{"u1": 5}', {}, r"l\.json: cannot be read: "),
         ("l.parquet", "PAR0", {}, r"l\.parquet: cannot be read: "),
     ],
@@ -133,3 +134,39 @@ def test_broken_files_are_told_in_one_line(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.csv: no such file"):
         read(tmp_path / "absent.csv")
+
+
+def test_keys_that_look_like_nothing_are_kept(tmp_path: Path) -> None:
+    keys = ["NA", "null", "None", "nan"]
+    sessions = pd.DataFrame({"session_id": range(4), "source_id": keys})
+    items = pd.DataFrame({"item_id": range(4), "source_id": keys})
+    (tmp_path / "l.csv").write_text("session_id,item_id\n" + "".join(f"{k},{k}\n" for k in keys))
+    table, counts = read_external(
+        tmp_path / "l.csv", ExternalParameters(path="l.csv"), sessions, items
+    )
+    assert table["item_id"].tolist() == table["session_id"].tolist() == [0, 1, 2, 3]
+    assert not counts["unknown_items"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("l.csv", b"session_id,item_id\nu1,a,c\n", "Expected 2 columns, got 3"),
+        ("l.csv", b"session_id,item_id\nu1\n", "Expected 2 columns, got 1"),
+        ("l.csv", b"session_id,item_id,item_id\nu1,a,b\n", "column 'item_id' twice"),
+        ("l.csv", b"session_id,item_id\nu1,\xff\n", "invalid UTF8"),
+        ("l.csv.gz", gzip.compress(b"session_id,item_id\nu1,a\n")[:-9], "cannot be read: "),
+        ("l.json", b'{"u1": ["a"], "u1": ["c"]}', "the key 'u1' stands there twice"),
+        ("l.json", b'{"u1": ["a", null]}', "session 'u1' has null among its items"),
+        ("l.json", b'{"u1": ["a", ["c"]]}', "neither text nor a number"),
+        ("l.json", b'[{"session_id": "u1", "item_id": 12}, {"session_id": "u1"}]', "row 2 has no"),
+        ("l.json", b"[" * 100_000, "cannot be read: "),
+    ],
+)
+def test_what_would_be_changed_silently_is_refused(
+    name: str, content: bytes, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{name}: .*{reason}") as caught:
+        read(tmp_path / name)
+    assert "\n" not in str(caught.value)

@@ -3,10 +3,11 @@
 import gzip
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llmseqrec.data.lines import read_blocks, read_lines
+from llmseqrec.data.lines import LONGEST_LINE, MOST_UNPACKED, read_blocks, read_lines
 from llmseqrec.data.raw import RawSource
 from llmseqrec.errors import InputError
 
@@ -51,3 +52,39 @@ def test_files_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(CONTENT)
     with pytest.raises(InputError, match=r"plain: not a zip archive"):
         list(read_lines(RawSource(tmp_path / "plain", "member")))
+
+
+@pytest.mark.parametrize("reader", [read_blocks, read_lines])
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path: Path, kind: str, reader: Any) -> None:
+    path = tmp_path / "bomb"
+    lines = b"a line of a bomb\n" * (80 << 16)  # 85 MiB, 1,000 times what it packs to
+    if kind == "gz":
+        path.write_bytes(gzip.compress(lines, 6))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("bomb", lines)
+    with pytest.raises(InputError, match=rf"bomb: unpacks to more than {MOST_UNPACKED} times"):
+        for _ in reader(RawSource(path)):
+            pass
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.write_bytes(b"short\n" + b"x" * 2 * LONGEST_LINE + b"\n")
+    for reader in (read_lines, read_blocks):
+        with pytest.raises(InputError, match=r"long:2: a line of more than 16 MiB"):
+            list(reader(RawSource(path)))
+    path.write_bytes(b"x" * (LONGEST_LINE - 1) + b"\n")
+    assert sum(len(line) for _, line in read_lines(RawSource(path))) == LONGEST_LINE
+
+
+def test_a_method_of_packing_that_is_unknown_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("member", b"content")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = 99  # the method, in the directory
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"odd\.zip: cannot be unpacked"):
+        list(read_lines(RawSource(path)))

@@ -65,7 +65,15 @@ def test_an_archive_gives_the_same_as_its_members(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"1::2::3", b"1::2::3::x", b"::2::3::4", b"1::2::3::9" + b"9" * 20]
+    "line",
+    [
+        b"1::2::3",
+        b"1::2::3::x",
+        b"::2::3::4",
+        b"1::2::3::9" + b"9" * 20,
+        b"1::2::nan::4",
+        b"1::2::inf::4",
+    ],
 )
 def test_a_malformed_rating_is_reported_with_its_line(tmp_path: Path, line: bytes) -> None:
     files = plain(tmp_path, RATINGS + line + b"\n")
@@ -88,3 +96,12 @@ def test_real_files(real_data: Path) -> None:
     assert "Toy Story (1995), Animation, Children's, Comedy" in texts
     assert "" not in texts
     assert movie["class"] == "Animation_Children's_Comedy"
+
+
+def test_movies_in_utf8_are_told_and_not_garbled(tmp_path: Path) -> None:
+    files = plain(tmp_path)
+    files["movies"].write_bytes("1::Misérables (1995)::Drama\n".encode())
+    with pytest.raises(InputError, match=r"movies\.dat:1: written in UTF-8"):
+        read(files)
+    files["movies"].write_bytes("1::Misérables (1995)::Drama\n".encode("latin-1"))
+    assert "Misérables (1995)" in set(read(files).items["title"])

@@ -258,7 +258,7 @@ def other_vectors(folder: Path) -> None:
 
 WRONG_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "absent": (shutil.rmtree, r"run\.json: no such file; name the folder of a run"),
-    "no json": (lambda folder: (folder / "run.json").write_text("{"), r"run\.json: not the facts"),
+    "no json": (lambda folder: (folder / "run.json").write_text("{"), r"run\.json: not valid JSON"),
     "a list": (lambda folder: (folder / "run.json").write_text("[]"), r"run\.json: not the facts"),
     "external": (external_run, r"run\.json: model external cannot predict"),
     "prompted": (prompted_run, r"gen_item cannot predict: its lists come from a language model's"),

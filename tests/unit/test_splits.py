@@ -204,7 +204,10 @@ def test_membership_is_one_key_a_line_and_a_key_may_hold_blanks(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("A1\nC9\nC8\n", r"3 session keys, 2 unknown, first 'C8'"), ("A1\nA1\n", "repeated keys")],
+    [
+        ("A1\nC9\nC8\n", r"3 session keys, 2 unknown, first 'C9' in line 2"),
+        ("A1\nA1\n", "repeated keys"),
+    ],
 )
 def test_membership_refuses_wrong_keys(text: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "ids.txt"

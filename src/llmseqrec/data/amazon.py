@@ -6,6 +6,7 @@ and `metadata` (asin, title, brand, categories). The 5-core files and the full o
 
 from __future__ import annotations
 
+import json
 import re
 from array import array
 from collections import Counter
@@ -25,8 +26,11 @@ from llmseqrec.data.raw import (
     RawSource,
     Tally,
     categorical,
+    checked_id,
+    checked_rating,
     class_of,
     interner,
+    replaced,
     report,
     source_of,
     unique_items,
@@ -35,6 +39,7 @@ from llmseqrec.data.raw import (
 )
 
 REVIEW_FIELDS = ("reviewerID", "asin", "unixReviewTime")
+_QUOTED_FIELDS = tuple(f'"{name}"'.encode() for name in REVIEW_FIELDS)
 METADATA_FIELDS = ("asin", "brand", "categories")
 # In this order; `&ndash` without its semicolon, and blanks around `and`, as in the reference.
 REPLACEMENTS = (
@@ -90,6 +95,28 @@ def read_title(line: str) -> str:
     return clean_title(title.strip().strip("'").strip('"'))
 
 
+def parse_review(line: bytes) -> dict[str, Any]:
+    """The fields of a review.
+
+    Raises:
+        ValueError: the line is no JSON object, or one of the fields that are read repeats.
+    """
+    review = orjson.loads(line)
+    if not isinstance(review, dict):
+        raise ValueError("not a JSON object")
+    # Counting is cheap; only where a key may repeat is the line parsed by the slower way.
+    if any(line.count(key) > 1 for key in _QUOTED_FIELDS):
+        json.loads(line, object_pairs_hook=_distinct)
+    return review
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    keys = [key for key, _ in pairs]
+    for key in REVIEW_FIELDS:
+        if keys.count(key) > 1:
+            raise ValueError(f"the key {key} repeats")
+
+
 def clean_title(title: str) -> str:
     """A title with the reference's replacements of HTML entities."""
     for entity, replacement in REPLACEMENTS:
@@ -113,9 +140,9 @@ class _Reviews:
         for number, line in read_lines(self.tally.source):
             self.tally.lines = number
             try:
-                self._add(orjson.loads(line))
+                self._add(parse_review(line))
             except (ValueError, TypeError, OverflowError) as error:
-                self.tally.add(number, f"not a review ({str(error).splitlines()[0]})")
+                self.tally.add(number, f"not a review ({error})")
 
     def table(self) -> pd.DataFrame:
         columns: dict[str, Any] = {
@@ -130,9 +157,7 @@ class _Reviews:
             columns["text"] = self._texts
         return pd.DataFrame(columns)
 
-    def _add(self, review: Any) -> None:
-        if not isinstance(review, dict):
-            raise TypeError("not a JSON object")
+    def _add(self, review: dict[str, Any]) -> None:
         user, item, time = (review.get(name) for name in REVIEW_FIELDS)
         for name, value in zip(REVIEW_FIELDS, (user, item, time), strict=True):
             if value is None or value == "":
@@ -140,13 +165,16 @@ class _Reviews:
                 return
         if not (isinstance(user, str) and isinstance(item, str) and type(time) is int):
             raise TypeError("reviewerID and asin must be strings, unixReviewTime an integer")
-        rating = float(review.get("overall") or "nan")
+        rating = checked_rating(review.get("overall"))
+        text = review.get("reviewText") or ""
+        if not isinstance(text, str):
+            raise TypeError("reviewText must be a string")
         self._times.append(time)  # first: it may refuse a number beyond 64 bits
         self._ratings.append(rating)
         self._user.append(self._users[user])
         self._item.append(self._items[item])
         if self._keep_text:
-            self._texts.append(str(review.get("reviewText") or ""))
+            self._texts.append(text)
 
 
 def _read_metadata(source: RawSource, tally: Tally) -> tuple[pd.DataFrame, Counter[str]]:
@@ -155,18 +183,23 @@ def _read_metadata(source: RawSource, tally: Tally) -> tuple[pd.DataFrame, Count
     for block in read_blocks(source):
         found = fields.read(block)
         lines = block.decode(errors="replace").split("\n")
+        wrong = []
         for offset, *sources in zip(found.lines, *found.columns.values(), strict=True):
             asin, brand, categories = (decode(source) for source in sources)
-            if not asin:
+            if asin is None or asin == "":
                 counts["metadata_without_asin"] += 1
                 continue
             names = _flat(categories)
-            title = read_title(lines[offset])
-            rows.append((str(asin), title, well_formed(str(brand or "")), names, class_of(names)))
-            numbers.append(tally.lines + offset + 1)
-        tally.count(found.n_lines, found.malformed)
+            row = (read_title(lines[offset]), well_formed(str(brand or "")), names, class_of(names))
+            try:
+                rows.append((checked_id(str(asin)), *row))
+                numbers.append(tally.lines + offset + 1)
+            except ValueError as error:
+                wrong.append((offset, str(error)))
+        tally.count(found.n_lines, sorted(found.malformed + wrong))
     table = pd.DataFrame(rows, columns=["item", "title", "brand", "categories", "class"])
     unique = unique_items(table, numbers, source)
+    counts["items_with_replaced_characters"] = replaced(unique)
     counts["metadata_repeated"] = len(table) - len(unique)
     counts["items_without_title"] = int((unique["title"] == "").sum())
     return unique, counts

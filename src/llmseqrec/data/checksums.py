@@ -30,7 +30,8 @@ def read_checksums(lock: Path) -> dict[str, str]:
     if not lock.exists():
         return {}
     known = {}
-    for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), start=1):
+    text = lock.read_bytes().decode("utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line)
         if match is None:
             raise InputError(f"{lock}, line {number}: not 'sha256  url'; mend or delete the line")

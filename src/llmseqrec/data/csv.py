@@ -18,15 +18,24 @@ from numpy.typing import NDArray
 
 from llmseqrec.config import Columns, Dataset
 from llmseqrec.data.movielens import read_movies
-from llmseqrec.data.raw import RawData, Tally, class_of, report, source_of, with_missing_items
+from llmseqrec.data.raw import (
+    LARGEST_SINGLE,
+    RawData,
+    Tally,
+    class_of,
+    report,
+    source_of,
+    with_missing_items,
+)
 from llmseqrec.data.tables import Table, read_table
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
 LATEST_SECOND = 10**11  # the year 5138; what is later is in milliseconds
+LARGEST_ORDER = 2**53  # beyond it numbers are not told apart
 
 
 def read(dataset: Dataset, files: Mapping[str, Path]) -> RawData:
@@ -82,8 +91,8 @@ def _interactions(table: Table, counts: Counter[str]) -> pd.DataFrame:
     for name in ("session", "item"):
         table.reject((table.frame[name] == "").to_numpy(), f"no {name} id")
     for name, parse, reason in (
-        ("order", _integers, "the order is not an integer"),
-        ("rating", _numbers, "the rating is not a number"),
+        ("order", _integers, "the order is not an integer below 2 ** 53"),
+        ("rating", _ratings, "the rating is not a number in single precision"),
         ("timestamp", _seconds, "the time is neither seconds nor an ISO date"),
     ):
         if name in table.frame:
@@ -120,7 +129,12 @@ def _numbers(text: pd.Series[Any]) -> tuple[Floats, Mask]:
 
 def _integers(text: pd.Series[Any]) -> tuple[Floats, Mask]:
     values, _ = _numbers(text)
-    return values, ~(np.floor(values) == values)
+    return values, ~((np.floor(values) == values) & (np.abs(values) < LARGEST_ORDER))
+
+
+def _ratings(text: pd.Series[Any]) -> tuple[Floats, Mask]:
+    values, wrong = _numbers(text)
+    return values, wrong | (np.abs(values) > LARGEST_SINGLE)
 
 
 def _seconds(text: pd.Series[Any]) -> tuple[Floats, Mask]:
@@ -142,8 +156,9 @@ def _read_items(dataset: Dataset, files: Mapping[str, Path], columns: Columns) -
     twice = table.frame["item"].duplicated().to_numpy()
     if twice.any():
         row = int(np.argmax(twice))
+        item = shown(table.frame["item"].iloc[row])
         raise InputError(
-            f"{table.tally.source}:{table.numbers[row]}: item {table.frame['item'].iloc[row]!r} "
+            f"{table.tally.source}:{table.numbers[row]}: item {item} "
             "has a row already; keep one row an item"
         )
     return table

@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from filelock import FileLock
 
 from llmseqrec.contracts import atomic_path, read_json, write_json
 from llmseqrec.data.checksums import ChecksumError, verify_and_record
+from llmseqrec.data.lines import refuse_bomb
 from llmseqrec.data.progress import progress
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import file_digest
@@ -229,7 +231,7 @@ def _receive(response: http.client.HTTPResponse, part: _Part) -> None:
         part.start(response.headers)
     before = part.size
     length = response.headers["Content-Length"]
-    total = None if length is None else before + int(length)
+    total = before + int(length) if length and length.isdecimal() else None
     name = part.path.stem
     with part.path.open("ab") as stream, progress(name, before, total) as advance:
         while chunk := response.read1(CHUNK):
@@ -265,16 +267,18 @@ def _retry_after(headers: Message) -> float | None:
 def _extract(archive: Path, member: str, target: Path) -> None:
     """Write one file of a zip archive."""
     try:
-        with (
-            zipfile.ZipFile(archive) as packed,
-            packed.open(member) as source,
-            atomic_path(target) as temporary,
-            temporary.open("wb") as stream,
-        ):
-            shutil.copyfileobj(source, stream, CHUNK)
+        with zipfile.ZipFile(archive) as packed:
+            info = packed.getinfo(member)
+            refuse_bomb(info.file_size, info.compress_size, archive)
+            with (
+                packed.open(info) as source,
+                atomic_path(target) as temporary,
+                temporary.open("wb") as stream,
+            ):
+                shutil.copyfileobj(source, stream, CHUNK)
     except KeyError as error:
         raise InputError(f"{archive}: holds no file named {member}; correct the member") from error
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
         raise InputError(
             f"{archive}: not a sound zip archive ({error}); delete it and "
             "its line in the checksum lock file"
@@ -282,4 +286,5 @@ def _extract(archive: Path, member: str, target: Path) -> None:
 
 
 def _file_name(url: str) -> str:
-    return PurePosixPath(unquote(urlsplit(url).path)).name or "download"
+    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    return name if name.isprintable() and name not in ("", "..") else "download"

@@ -19,6 +19,7 @@ from llmseqrec.data.raw import (
     RawData,
     Tally,
     categorical,
+    checked_rating,
     class_of,
     interner,
     report,
@@ -58,7 +59,7 @@ def _read_ratings(tally: Tally) -> pd.DataFrame:
             user_id, item_id, rating, time = line.decode("latin-1").strip().split("::")
             if not (user_id and item_id):
                 raise ValueError
-            value = float(rating)
+            value = checked_rating(float(rating))
             times.append(int(time))
         except (ValueError, OverflowError):
             tally.add(number, "not user::movie::rating::seconds")
@@ -81,6 +82,9 @@ def read_movies(tally: Tally) -> pd.DataFrame:
     rows, numbers = [], []
     for number, line in read_lines(tally.source):
         tally.lines = number
+        if _is_utf8(line):
+            tally.add(number, "written in UTF-8; the file is read as latin-1, as it is published")
+            continue
         fields = line.decode("latin-1").strip().split("::")
         if len(fields) != 3 or not fields[0]:
             tally.add(number, "not movie::title::genres")
@@ -90,3 +94,11 @@ def read_movies(tally: Tally) -> pd.DataFrame:
         numbers.append(number)
     table = pd.DataFrame(rows, columns=["item", "title", "genres", "class"])
     return unique_items(table, numbers, tally.source)
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Whether a line holds more than ASCII and is UTF-8, which latin-1 text hardly ever is."""
+    try:
+        return not line.isascii() and bool(line.decode())
+    except UnicodeDecodeError:
+        return False

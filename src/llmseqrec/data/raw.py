@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llmseqrec.config import Dataset
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 
 EXAMPLES = 20  # malformed lines kept in the report
+MOST_SHOWN = 300  # characters of the reason
+LARGEST_SINGLE = float(np.finfo(np.float32).max)
 logger = logging.getLogger(__name__)
 
 
@@ -82,7 +85,8 @@ class Tally:
         """Count a malformed line, by its number from 1."""
         self.n_malformed += 1
         if len(self.malformed) < EXAMPLES:
-            self.malformed.append(f"{self.source}:{line}: {reason}")
+            reason = reason if len(reason) <= MOST_SHOWN else f"{reason[:MOST_SHOWN]}..."
+            self.malformed.append(f"{self.source}:{line}: {' '.join(reason.split())}")
 
     def count(self, n_lines: int, malformed: Iterable[tuple[int, str]]) -> None:
         """Count the lines of a block, of which some, by offset, are malformed."""
@@ -160,6 +164,43 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def replaced(table: pd.DataFrame) -> int:
+    """Rows with a text that `well_formed` has changed, or that came with a replaced character."""
+    found = np.zeros(len(table), dtype=bool)
+    for name in table:
+        texts = ("".join(v) if isinstance(v, list) else v for v in table[name])
+        marks = ("\ufffd" in text if isinstance(text, str) else False for text in texts)
+        found |= np.fromiter(marks, bool, len(table))
+    return int(found.sum())
+
+
+def checked_id(value: str) -> str:
+    """An id that can be written as UTF-8; a replaced character could make two ids one.
+
+    Raises:
+        ValueError: it has half of a surrogate pair.
+    """
+    text = value if value.isascii() else well_formed(value)
+    if "\ufffd" in text and "\ufffd" not in value:
+        raise ValueError(f"the id {shown(value)} is no text")
+    return text
+
+
+def checked_rating(value: Any) -> float:
+    """A rating in single precision; NaN where it is absent.
+
+    Raises:
+        ValueError: it is no finite number of that precision.
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"the rating {shown(value)} is not a number")
+    if not abs(value) <= LARGEST_SINGLE:
+        raise ValueError(f"the rating {shown(value)} is beyond single precision")
+    return float(value)
+
+
 def unique_items(items: pd.DataFrame, lines: list[int], source: RawSource) -> pd.DataFrame:
     """Items without the repetitions of a row; `lines` are the line numbers of the rows.
 
@@ -174,7 +215,7 @@ def unique_items(items: pd.DataFrame, lines: list[int], source: RawSource) -> pd
         item = items["item"].iloc[row]
         if items.iloc[row].to_dict() != first.loc[item].to_dict():
             raise InputError(
-                f"{source}:{lines[row]}: item {item!r} is described twice and differently; "
+                f"{source}:{lines[row]}: item {shown(item)} is described twice and differently; "
                 "keep one of the lines"
             )
     return items[~repeated].reset_index(drop=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llmseqrec.config import LeaveOneOut, Temporal
 from llmseqrec.contracts import INTERACTIONS, SESSIONS, read_table
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 from llmseqrec.sessions import Prompts, Sessions, from_rows, withhold_last
 
 Mask = NDArray[np.bool_]
@@ -95,17 +95,35 @@ def test_membership(sessions: pd.DataFrame, path: Path) -> Mask:
     Raises:
         InputError: a key is unknown or listed twice, or the file is absent.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file (test_sessions of a split)") from None
-    keys = [line.strip() for line in lines if line.strip()]  # a key may hold blanks
+    numbered = _listed_keys(Path(path))
+    keys = [key for key, _ in numbered]
     listed = sessions["source_id"].isin(keys).to_numpy()
     if listed.sum() != len(keys):
-        unknown = sorted(set(keys) - set(sessions["source_id"]))
-        reason = f"{len(unknown)} unknown, first {unknown[0]!r}" if unknown else "repeated keys"
+        known = set(sessions["source_id"])
+        unknown = [(key, line) for key, line in numbered if key not in known]
+        reason = "repeated keys"
+        if unknown:
+            key, line = unknown[0]
+            reason = f"{len(unknown)} unknown, first {shown(key)} in line {line}"
         raise InputError(f"{path}: {len(keys)} session keys, {reason}")
     return listed
+
+
+def _listed_keys(path: Path) -> list[tuple[str, int]]:
+    """Keys of a file, one a line, with the numbers of their lines."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file (test_sessions of a split)") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error} (test_sessions of a split)") from None
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: not UTF-8") from None
+    stripped = ((line.strip(), number) for number, line in enumerate(lines, start=1))
+    return [(key, number) for key, number in stripped if key]  # a key may hold blanks
 
 
 def fold_bins(sessions: Sessions, train: Mask, bins: int) -> NDArray[np.int64]:

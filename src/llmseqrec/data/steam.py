@@ -27,8 +27,10 @@ from llmseqrec.data.raw import (
     RawSource,
     Tally,
     categorical,
+    checked_id,
     class_of,
     interner,
+    replaced,
     report,
     source_of,
     unique_items,
@@ -71,17 +73,22 @@ def _read_games(source: RawSource, tally: Tally) -> tuple[pd.DataFrame, Counter[
     rows, lines, counts = [], [], Counter[str]()
     for block in read_blocks(source):
         games = fields.read(block)
+        wrong = []
         for offset, *sources in zip(games.lines, *games.columns.values(), strict=True):
             values = [decode(source) for source in sources]
             if None in values or not all(isinstance(names, list) for names in values[2:]):
                 counts["games_without_metadata"] += 1
                 continue
-            rows.append(_game(values))
-            lines.append(tally.lines + offset + 1)
-        tally.count(games.n_lines, games.malformed)
+            try:
+                rows.append(_game(values))
+                lines.append(tally.lines + offset + 1)
+            except ValueError as error:
+                wrong.append((offset, str(error)))
+        tally.count(games.n_lines, sorted(games.malformed + wrong))
     table = pd.DataFrame(rows, columns=["item", "title", "genres", "tags", "class"])
     unique = unique_items(table, lines, source)
     counts["games_repeated"] = len(table) - len(unique)
+    counts["games_with_replaced_characters"] = replaced(unique)
     return unique, counts
 
 
@@ -89,7 +96,7 @@ def _game(values: list[Any]) -> tuple[str, str, list[str], list[str], str | None
     """Item, title, genres, tags and class; the paper joins the sorted genres to the class."""
     item, title, genres, tags = values
     genres, tags = (sorted(well_formed(str(name)) for name in names) for names in (genres, tags))
-    return str(item), well_formed(str(title)), genres, tags, class_of(genres)
+    return checked_id(str(item)), well_formed(str(title)), genres, tags, class_of(genres)
 
 
 class _Reviews:
@@ -146,6 +153,7 @@ class _Reviews:
         )
         if self.keep_text:
             table["text"] = list(itertools.compress(self._reviews, keep))
+            self.counts["reviews_with_replaced_characters"] = replaced(table[["text"]])
         return table
 
     def _learn_days(self, found: LiteralBlock) -> list[tuple[int, str]]:
@@ -169,11 +177,14 @@ def _flags(values: Iterable[bool]) -> NDArray[np.bool_]:
 
 
 def _name(source: bytes) -> str | None:
-    """An id as text; None where it is absent or empty."""
+    """An id as text; None where it is absent, empty or no text."""
     value = decode(source)
     if isinstance(value, str) and value.isascii():
         return value or None
-    return None if value is None else well_formed(str(value))
+    try:
+        return None if value is None else checked_id(str(value))
+    except ValueError:
+        return None
 
 
 def _seconds(value: object) -> int:

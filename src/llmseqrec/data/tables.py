@@ -16,11 +16,12 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from llmseqrec.data.lines import open_raw
+from llmseqrec.data.lines import LONGEST_LINE, open_raw
 from llmseqrec.data.raw import RawSource, Tally
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 
 PARQUET = b"PAR1"
+_HEADER = 1 << 16  # bytes
 
 
 @dataclass
@@ -66,7 +67,7 @@ def read_table(source: RawSource, columns: Mapping[str, str], separator: str) ->
                 numbers = np.arange(1, len(table) + 1)
             else:
                 table, numbers = _read_csv(tally, columns)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, csv.Error) as error:
         raise InputError(f"{source}: not a csv or parquet file ({_line(error)})") from None
     tally.lines = len(table) + tally.n_malformed
     frame = table.rename_columns(list(columns)).to_pandas()
@@ -87,7 +88,8 @@ def _read_csv(tally: Tally, columns: Mapping[str, str]) -> tuple[pa.Table, NDArr
     with open_raw(tally.source) as stream:
         table = pacsv.read_csv(
             stream,
-            pacsv.ReadOptions(use_threads=False),  # only so are rows numbered
+            # Only without threads are rows numbered; a row must fit into a block.
+            pacsv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
             pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
             pacsv.ConvertOptions(
                 include_columns=list(dict.fromkeys(wanted)),
@@ -119,18 +121,20 @@ def _stripped(table: pa.Table) -> pa.Table:
 
 
 def _header(stream: IO[bytes]) -> list[str]:
-    with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="") as text:
-        return next(csv.reader(text), [])
+    # As much as a name of a column may be long, whatever the file holds in place of one.
+    start = stream.read(_HEADER).decode("utf-8-sig", errors="replace")
+    return next(csv.reader(io.StringIO(start, newline="")), [])
 
 
 def _check_columns(source: RawSource, wanted: list[str], found: list[str]) -> None:
     for name in wanted:
         if found.count(name) != 1:
             problem = "lacks" if name not in found else "repeats"
+            has = ", ".join(column if column.isprintable() else shown(column) for column in found)
             raise InputError(
-                f"{source}: {problem} the column {name!r}; it has {', '.join(found) or 'none'}"
+                f"{source}: {problem} the column {name!r}; it has {has[:1000] or 'none'}"
             )
 
 
 def _line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return " ".join(str(error).split())[:300]

@@ -6,10 +6,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import numpy as np
 import pandas as pd
 
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
+from llmseqrec.evaluation.external_files import read_columns
 
 if TYPE_CHECKING:
     from llmseqrec.models.parameters import ExternalParameters
@@ -64,7 +65,7 @@ def _check_sessions(path: Path, rows: pd.DataFrame, names: ExternalParameters) -
     if rows["session_id"].isna().all():
         first = rows["session"].iloc[0]
         raise InputError(
-            f"{path}: none of its session keys is in the dataset, {first!r} is the first; "
+            f"{path}: none of its session keys is in the dataset, {shown(first)} is the first; "
             f"column {names.session!r} must hold the keys of the raw files"
         )
 
@@ -86,41 +87,24 @@ def _read_rows(path: Path, names: ExternalParameters) -> pd.DataFrame:
     wanted = {"session": names.session, "item": names.item}
     wanted |= {"rank": names.rank} if names.rank else {}
     wanted |= {"score": names.score} if names.score else {}
-    table = _read_table(path, names)
-    missing = [column for column in wanted.values() if column not in table.columns]
-    if missing:
-        raise InputError(f"{path}: no column {missing[0]!r}; it has {list(table.columns)}")
-    rows = pd.DataFrame({name: table[column] for name, column in wanted.items()})
-    rows[["session", "item"]] = rows[["session", "item"]].astype(str)
+    rows = pd.DataFrame(read_columns(path, wanted), dtype="str")
+    for name in ("session", "item"):
+        if rows[name].isna().any():
+            row = int(rows[name].isna().argmax()) + 1
+            raise InputError(f"{path}: row {row} has no {wanted[name]!r}")
     for name in ("rank", "score"):
-        if name in rows and pd.to_numeric(rows[name], errors="coerce").isna().any():
-            raise InputError(f"{path}: column {wanted[name]!r} holds values that are no numbers")
-        rows[name] = pd.to_numeric(rows[name]) if name in rows else float("nan")
+        rows[name] = _numbers(path, rows[name], wanted[name]) if name in rows else float("nan")
     if not names.rank:
         rows["rank"] = range(len(rows))
     return rows
 
 
-def _read_table(path: Path, names: ExternalParameters) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file (parameters.path of an external run)")
-    keys = {names.session: str, names.item: str}
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".json":
-            lists = orjson.loads(path.read_bytes())
-            if isinstance(lists, list):
-                return pd.DataFrame(lists)
-            pairs = [(key, item) for key, found in lists.items() for item in _listed(key, found)]
-            return pd.DataFrame(pairs, columns=[names.session, names.item])
-        return pd.read_csv(path, dtype=keys)
-    except (ValueError, AttributeError, TypeError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-
-
-def _listed(session: str, found: Any) -> list[Any]:
-    """The items of one JSON list; an empty list is one unknown item, so that it stays a list."""
-    if not isinstance(found, list):
-        raise ValueError(f"session {session!r} has no list of items but {found!r}")
-    return found or [""]
+def _numbers(path: Path, texts: pd.Series[Any], column: str) -> pd.Series[Any]:
+    """Finite numbers of single precision."""
+    numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
+    wrong = ~(numbers.abs() <= float(np.finfo(np.float32).max))
+    if wrong.any():
+        row = int(wrong.argmax())
+        found = shown(texts.iloc[row])
+        raise InputError(f"{path}: column {column!r}: {found} in row {row + 1} is no number")
+    return numbers

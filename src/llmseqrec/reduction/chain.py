@@ -68,24 +68,26 @@ class Chain:
         Raises:
             InputError: the file is of another kind.
         """
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
-        with safe_open(path, framework="numpy") as stored:
-            written = (stored.metadata() or {}).get(_KEY)
-            if written is None:
-                raise InputError(f"{path}: holds no chain of maps; delete it to have it made again")
-            facts = json.loads(written)
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        maps = tuple(
-            Affine(
-                arrays[f"{number}.mean"],
-                arrays[f"{number}.matrix"],
-                normalise,
-                shift=arrays.get(f"{number}.shift"),
+        try:
+            with safe_open(path, framework="numpy") as stored:
+                facts = json.loads((stored.metadata() or {})[_KEY])
+                arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            maps = tuple(
+                Affine(
+                    arrays[f"{number}.mean"],
+                    arrays[f"{number}.matrix"],
+                    normalise,
+                    shift=arrays.get(f"{number}.shift"),
+                )
+                for number, normalise in enumerate(facts["normalise"])
             )
-            for number, normalise in enumerate(facts["normalise"])
-        )
-        return cls(maps, facts["report"])
+            return cls(maps, facts["report"])
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path}: holds no chain of maps; delete it to have it made again"
+            ) from None
 
 
 def fit_chain(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmseqrec.config import Reduction
-from llmseqrec.contracts import ITEMS, read_table, write_array, write_json
+from llmseqrec.contracts import ITEMS, read_array, read_table, write_array, write_json
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import file_digest
 from llmseqrec.reduction.affine import FloatArray
@@ -38,7 +38,7 @@ def reduce_embeddings(
     """
     source = file_digest(vectors)
     facts = read_facts(vectors, source)
-    full = np.load(vectors, mmap_mode="r")
+    full = read_array(vectors)
     rows = _fitted_rows(reduction, train, len(full))
     fitted = _fit(full, items, reduction, rows)
     write_array(fitted.transform(full), target)
