@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,9 +23,15 @@ Job = dict[str, str]
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster; its files lie in `base`."""
+    """A running cluster.
+
+    Attributes:
+        base: the folder of its files.
+        retried: numbers of jobs that were tried again, for the summary.
+    """
 
     base: Path
+    retried: list[str] = field(default_factory=list)
 
     def jobs(self, run_id: str) -> dict[str, Job]:
         """All jobs that one snakemake call submitted, by number, as `scontrol` tells them."""

@@ -53,6 +53,7 @@ def test_out_of_memory_and_cancelled_jobs_are_reported_and_tried_again(
     assert asked == [f"{attempt * ASKED}M" for attempt in (1, 2, 3)]
     assert first["JobState"] in ("FAILED", "OUT_OF_MEMORY")
     assert (cancelled["JobState"], last["JobState"]) == ("CANCELLED", "COMPLETED")
+    cluster.retried.extend([first["JobId"], cancelled["JobId"]])
     for job in (first, cancelled):
         assert f"/{job['JobId']}.log (check log file(s) for error details)" in messages
     # The job's own log is shown, and in it SLURM tells why.

@@ -1,5 +1,6 @@
 """The quickstart through SLURM: killed and taken up, it gives what it gives on one machine."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Cluster, Job, kill, read_until, run_id, submit
+from tests.slurm.cluster import HERE, Cluster, Job, kill, read_until, run_id, submit
 from tests.workflow.copies import command, contents, copy_project, environment
 
-QUICKSTART = ("--configfile", "config/quickstart.yaml")
-# Seeds and folds of a run in one job of the cluster: on two cores fewer starts are quicker.
+# The whole takes twice as long: make test-slurm WHOLE=1.
+FEWER = () if os.environ.get("WHOLE") else (str(HERE / "fewer.yaml"),)
+QUICKSTART = ("--configfile", "config/quickstart.yaml", *FEWER)
+# Folds of a run in one job of the cluster: on two cores fewer starts are quicker.
 JOINED = ("--group-components", "{dataset}.{split}.{run}=5", "{dataset}.{split}.tables=20")
 PLACE = re.compile(r"SLURM job (\d+) on (\w+), CUDA_VISIBLE_DEVICES: (\S+)")
 
@@ -93,11 +96,12 @@ def finished_logs(messages: str) -> list[str]:
 def test_every_job_ran_on_the_cluster_with_what_it_asked_for(on_cluster: OnCluster) -> None:
     for path, (number, node, _) in on_cluster.places().items():
         job = on_cluster.jobs[number]
-        assert job["JobState"] == "COMPLETED", path
+        # Of a group that was cancelled, what had ended counts.
+        assert job["JobState"] in ("COMPLETED", "CANCELLED"), path
         assert job["NodeList"] == node
     by_group = {job["Comment"]: job for job in on_cluster.jobs.values()}
     neural = next(job for name, job in by_group.items() if "sasrec" in name)
-    # What the largest of its jobs needs, though it trains two seeds and asks them afterwards.
+    # What the largest of its jobs needs, though some of them could run side by side.
     assert (neural["Partition"], neural["TresPerJob"]) == ("gpu", "gres:gpu:1")
     assert (neural["NumCPUs"], neural["MinMemoryNode"]) == ("1", "4000M")
     report = next(job for name, job in by_group.items() if name.startswith("rule_report"))
@@ -107,15 +111,11 @@ def test_every_job_ran_on_the_cluster_with_what_it_asked_for(on_cluster: OnClust
 
 def test_neural_jobs_were_given_a_gpu_and_no_others(on_cluster: OnCluster) -> None:
     given = {str(path): gpus for path, (_, _, gpus) in on_cluster.places().items()}
-    for neural in (
-        "/embed_items/",
-        "/train_model/sample.temporal.full.sasrec.",
-        "llm2sasrec.seed2",
-    ):
+    for neural in ("/embed_items/", ".full.sasrec.", ".full.llm2sasrec."):
         found = {gpus for path, gpus in given.items() if neural in path}
         assert found
         assert found <= {"0", "1"}
-    assert {gpus for path, gpus in given.items() if ".full.sknn." in path} == {"none"}
+    assert {gpus for path, gpus in given.items() if ".full.most_popular." in path} == {"none"}
 
 
 def test_what_had_finished_before_the_kill_was_not_repeated(on_cluster: OnCluster) -> None:

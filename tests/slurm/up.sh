@@ -3,6 +3,7 @@
 #
 # Everything lies below FOLDER and listens on 127.0.0.1. Two partitions of a node each: `cpu`, and
 # `gpu` with two stand-ins for GPUs: jobs are given devices, but nothing computes on them.
+# Where another SLURM is configured it starts nothing and ends with 2.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 base=$(realpath -m "${1:?the folder of the cluster}")
@@ -14,7 +15,7 @@ if [ -e /etc/slurm/slurm.conf ]; then
   pid=$(cat "$other/run/slurmctld.pid" 2>/dev/null || true)
   if [ ! -L /etc/slurm/slurm.conf ] || { [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }; then
     echo "another SLURM is configured in /etc/slurm (its files: $other)" >&2
-    exit 1
+    exit 2
   fi
 fi
 
