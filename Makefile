@@ -13,7 +13,7 @@ QUICKSTART := --configfile config/quickstart.yaml
 # Every job is a process that imports anew: without compiled files half of its time is compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup slurm quickstart test test-slurm fuzz lint format bench lock docs clean
+.PHONY: help setup slurm quickstart test test-slurm test-envs fuzz lint format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make fuzz        hostile input, for as long as it takes (a quarter of an hour)"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint, known flaws of packages"
 	@echo "make test-slurm  the quickstart on a SLURM cluster of this machine's own (as root, on Debian)"
+	@echo "make test-envs   the environments of the rules: all scripts in theirs, here and under SLURM"
 	@echo "make bench       benchmarks against their baselines, into results/benchmarks/"
 	@echo "make docs        regenerate the configuration reference"
 	@echo "make lock        pin all dependencies anew"
@@ -86,6 +87,10 @@ test-slurm: slurm
 # The properties of tests/fuzz on twenty times as many inputs, others each time.
 fuzz: setup
 	OMP_NUM_THREADS=1 LLMSEQREC_FUZZ=long $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal tests/fuzz
+
+# The environments of the rules without conda: a plain one for each file of envs/, kept in .envs.
+test-envs: setup slurm
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/envs --durations=0
 
 bench: setup
 	$(BIN)/python -m benchmarks

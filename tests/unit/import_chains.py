@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -137,3 +138,20 @@ def _distributions() -> dict[str, list[str]]:
 def normalised(name: str) -> str:
     """A package's name as locks write it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def stages() -> dict[str, set[Path]]:
+    """Scripts of the rules that name an environment, as a conda file and as a module."""
+    found = defaultdict(set)
+    for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for rule in re.split(r"^rule ", rules.read_text(), flags=re.MULTILINE)[1:]:
+            script = re.search(r"script:\s+\"\.\./scripts/(\w+\.py)\"", rule)
+            if script is None:
+                continue
+            conda = re.search(r"conda:\s+\"\.\./\.\./envs/(\w+)\.yaml\"", rule)
+            module = re.search(r"envmodules:\s+\"llmseqrec/(\w+)\"", rule)
+            assert conda is not None, f"{rules.name}: no conda: {rule[:40]}"
+            assert module is not None, f"{rules.name}: no envmodules: {rule[:40]}"
+            assert conda[1] == module[1], rule[:40]
+            found[conda[1]].add(ROOT / "workflow" / "scripts" / script[1])
+    return found

@@ -1,8 +1,6 @@
 """Conda environments hold what the scripts of their rules import, at the locked versions."""
 
-import re
 import sys
-from collections import defaultdict
 from importlib.metadata import requires
 from itertools import chain as chained
 from pathlib import Path
@@ -13,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from envs.generate import ENVIRONMENTS, environment, locked_versions
 from tests.conftest import ROOT
-from tests.unit.import_chains import chain, foreign, imported, normalised, packages
+from tests.unit.import_chains import chain, foreign, imported, normalised, packages, stages
 
 LOCK = (ROOT / "requirements.lock").read_text()
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
@@ -23,23 +21,6 @@ def pins(name: str) -> dict[str, str]:
     """Versions that an environment file asks for."""
     content = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())
     return dict(pin.split("==") for pin in content["dependencies"][-1]["pip"])
-
-
-def stages() -> dict[str, set[Path]]:
-    """Scripts of the rules that name an environment, as a conda file and as a module."""
-    found = defaultdict(set)
-    for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for rule in re.split(r"^rule ", rules.read_text(), flags=re.MULTILINE)[1:]:
-            script = re.search(r"script:\s+\"\.\./scripts/(\w+\.py)\"", rule)
-            if script is None:
-                continue
-            conda = re.search(r"conda:\s+\"\.\./\.\./envs/(\w+)\.yaml\"", rule)
-            module = re.search(r"envmodules:\s+\"llmseqrec/(\w+)\"", rule)
-            assert conda is not None, f"{rules.name}: no conda: {rule[:40]}"
-            assert module is not None, f"{rules.name}: no envmodules: {rule[:40]}"
-            assert conda[1] == module[1], rule[:40]
-            found[conda[1]].add(ROOT / "workflow" / "scripts" / script[1])
-    return found
 
 
 STAGES = stages()

@@ -1,17 +1,19 @@
 """A copy of the project to run the workflow in, and ways to run it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "src", "workflow")
-# Run-dependent by nature: dates, wall times, and Snakemake's own time stamps.
+# What differs from run to run, the one list of it: dates, Snakemake's own time stamps, and wall
+# times, which the report's page shows too. All else below results/ compares byte for byte.
 VOLATILE = ("test_ledger.csv", ".snakemake_timestamp", "index.html")
-# Of the table and the figures of wall times, whatever their format; the report's page (index.html)
-# shows them too.
+# The table and the figure of wall times, whatever their format.
 VOLATILE_STEMS = ("costs",)
 
 
@@ -38,16 +40,21 @@ def environment() -> dict[str, str]:
     return kept | {"HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run snakemake to its end."""
+def run(
+    folder: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+) -> subprocess.CompletedProcess[str]:
+    """Run snakemake to its end, with further variables or another environment's interpreter."""
     return subprocess.run(
-        command(*arguments),
+        [python, *command(*arguments)[1:]],
         cwd=folder,
-        env=environment(),
+        env=environment() | dict(variables or {}),
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1800,
     )
 
 
@@ -61,3 +68,11 @@ def contents(folder: Path) -> dict[str, bytes]:
         and path.name not in VOLATILE
         and path.name.split(".")[0] not in VOLATILE_STEMS
     }
+
+
+def planned(folder: Path, *arguments: str) -> set[tuple[str, str]]:
+    """Rules that a call would run, each with the run it is of, or with nothing."""
+    done = run(folder, *arguments, "--dry-run")
+    assert done.returncode == 0, done.stderr[-2000:]
+    jobs = re.findall(r"^rule (\w+):\n((?: +.*\n)*)", done.stdout + done.stderr, re.MULTILINE)
+    return {(rule, (re.findall(r" run=(\w+)", told) or [""])[0]) for rule, told in jobs}
