@@ -1,6 +1,7 @@
 """Files that pass between jobs: their columns, types and order, checked when they are written.
 
-Every writer is atomic: a temporary file in the same folder, then a rename.
+Every writer is atomic: a temporary file in the same folder, then a rename. Temporary names end in
+`.tmp`, so that whoever looks for files by their ending finds whole ones only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from llmseqrec.errors import InputError
+from llmseqrec.storage import AGAIN, SOUND, reading, writing
 
 
 @dataclass(frozen=True)
@@ -181,33 +182,43 @@ SLICES = TableContract(
 
 @contextmanager
 def atomic_path(target: Path | str) -> Iterator[Path]:
-    """A temporary path beside `target` that becomes `target` when the block ends without error."""
+    """A temporary path beside `target` that becomes `target` when the block ends without error.
+
+    Raises:
+        FileError: the device refuses it.
+    """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
+        with writing(target):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(target: Path | str) -> Iterator[Path]:
-    """A temporary folder beside `target` that takes its place when the block ends without error."""
+    """A temporary folder beside `target` that takes its place when the block ends without error.
+
+    Raises:
+        FileError: the device refuses it.
+    """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(".tmp", f".{target.name}.", target.parent))
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.replace(target)
+        with writing(target):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -222,7 +233,8 @@ def write_table(frame: pd.DataFrame, target: Path | str, contract: TableContract
     contract.check_rows(frame)
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     with atomic_path(target) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd")
+        plain = table.replace_schema_metadata(None)
+        pq.write_table(plain, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(
@@ -235,15 +247,21 @@ def read_table(
             of another type.
     """
     needed = columns or [name for name in contract.columns if not name.endswith("?")]
-    try:
-        schema = pq.read_schema(source)
-        _check_schema(schema, contract, needed, source)
-        frame: pd.DataFrame = pq.read_table(source, columns=columns).to_pandas()
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file") from None
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: not a sound parquet file ({one_line(error)})") from None
-    return frame
+    with reading(source, SOUND.format("parquet")):
+        _check_schema(pq.read_schema(source), contract, needed, source)
+    return read_parquet(source, columns)
+
+
+def read_parquet(source: Path | str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a parquet file, whatever its columns; pages are held against their checksums.
+
+    Raises:
+        FileError: the file is absent or damaged.
+    """
+    with reading(source, SOUND.format("parquet")):
+        table = pq.read_table(source, columns=columns, page_checksum_verification=True)
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
 
 
 def _check_schema(
@@ -262,11 +280,6 @@ def _check_schema(
             raise InputError(f"{source}: {name.rstrip('?')} is {found}, not {kind}; rebuild it")
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, in one short line."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def write_json(content: Any, target: Path | str) -> None:
     """Write sorted, indented JSON."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
@@ -274,50 +287,20 @@ def write_json(content: Any, target: Path | str) -> None:
         temporary.write_bytes(orjson.dumps(content, option=options) + b"\n")
 
 
-def read_json(source: Path | str) -> Any:
-    """Read a JSON file.
+def read_json(source: Path | str, remedy: str = AGAIN) -> Any:
+    """Read a JSON file; `remedy` is what to do about a damaged one.
 
     Raises:
-        InputError: it is absent, unreadable, or no JSON.
+        FileError: it is absent or damaged.
     """
-    try:
+    with reading(source, "not valid JSON", remedy):
         return orjson.loads(Path(source).read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{source}: not valid JSON: {one_line(error)}") from None
 
 
 def write_text(content: str, target: Path | str) -> None:
     """Write a UTF-8 text file."""
     with atomic_path(target) as temporary:
         temporary.write_text(content, encoding="utf-8")
-
-
-def write_array(array: NDArray[Any], target: Path | str) -> None:
-    """Write one .npy file."""
-    with atomic_path(target) as temporary, temporary.open("wb") as stream:
-        np.save(stream, np.ascontiguousarray(array))
-
-
-def read_array(source: Path | str) -> NDArray[Any]:
-    """Memory-map one .npy file; pickled objects are refused.
-
-    Raises:
-        InputError: it is absent, damaged, or holds something else.
-    """
-    try:
-        array = np.load(source, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file") from None
-    # A broken header is parsed as Python's literals, with all that can be wrong with those.
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError) as error:
-        raise InputError(f"{source}: not a sound .npy file ({one_line(error)})") from None
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{source}: holds several arrays, not one")
-    return array
 
 
 def _ascends(frame: pd.DataFrame, columns: tuple[str, ...]) -> bool:

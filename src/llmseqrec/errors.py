@@ -13,6 +13,10 @@ class InputError(Exception):
     """A problem in what the user gave, told in one line."""
 
 
+class FileError(InputError):
+    """A file that cannot be read or written: a fault of the machine, so no values are to blame."""
+
+
 def shown(value: object) -> str:
     """A value as messages show it: short, in one line, without control characters."""
     if not isinstance(value, str):

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmseqrec.contracts import HISTORY, read_array, read_table
+from llmseqrec.arrays import read_array
+from llmseqrec.contracts import HISTORY, read_table
 from llmseqrec.evaluation.affinity import permuted, session_affinity
 from llmseqrec.reporting.plots.affinity import CHANCE, SESSIONS, affinity_shares
 from llmseqrec.reporting.plots.distributions import distributions

@@ -19,7 +19,11 @@ def job(log: str) -> Iterator[None]:
 
     The full traceback of an unexpected error goes to the log file.
     """
-    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    logging.raiseExceptions = False  # a disk too full for the log says so by the error below
+    try:
+        handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"error: {log}: cannot be written: {error.strerror}")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)

@@ -20,10 +20,11 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-from llmseqrec.contracts import atomic_path, one_line
+from llmseqrec.contracts import atomic_path
 from llmseqrec.errors import InputError
 from llmseqrec.saved import SavedRun
 from llmseqrec.sessions import LongArray, Sessions, from_rows
+from llmseqrec.storage import one_line
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from llmseqrec.arrays import read_array
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
     HISTORY,
     ITEMS,
-    read_array,
     read_json,
     read_table,
     write_json,

@@ -9,15 +9,15 @@ from typing import Any, Self
 
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from safetensors import SafetensorError
 
-from llmseqrec.contracts import ITEMS, SESSIONS, one_line, read_json, read_table
+from llmseqrec.contracts import ITEMS, SESSIONS, read_json, read_table
 from llmseqrec.errors import InputError
 from llmseqrec.models.base import Recommender
 from llmseqrec.provenance import file_digest
 from llmseqrec.registry import MODELS
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.runs import KEPT_FILES, Identity, RunFiles, build, component_hash, model_code
+from llmseqrec.storage import one_line
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _restored(run: ResolvedRun, files: RunFiles, identity: Identity) -> Recommen
         recommender = build(run, files, identity.setting(run))
         recommender.load(model.parent)
     # Arrays of another shape or kind fail wherever they are taken up.
-    except (SafetensorError, KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
         reason = one_line(error)
         raise InputError(f"{model}: not a model of this version: {reason}") from None
     return recommender

@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llmseqrec.contracts import read_array, write_array
+from llmseqrec.arrays import read_array, write_array
+from llmseqrec.errors import FileError
 
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
@@ -117,15 +118,23 @@ class Sessions:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Memory-map what `save` wrote."""
+        """Memory-map what `save` wrote.
+
+        Raises:
+            FileError: a file is damaged, or they do not belong together.
+        """
         paths = {field.name: Path(folder) / f"{field.name}.npy" for field in fields(Sessions)}
-        return cls(
+        found = cls(
             **{
                 name: read_array(path)
                 for name, path in paths.items()
                 if name != "times" or path.exists()
             }
         )
+        ends = len(found.offsets) - 1, int(found.offsets[-1]) if len(found.offsets) else 0
+        if ends != (len(found.session_ids), len(found.items)):
+            raise FileError(f"{folder}: its files are of different sessions; delete it, run again")
+        return found
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ lock on a file ends with the process that holds it, so it tells whether the mark
 from __future__ import annotations
 
 import fcntl
+import sys
 from pathlib import Path
 from typing import IO
+
+_ALIVE = "another workflow runs in this folder; where both make the same files, wait for it to end"
 
 
 def remove_stale_locks(folder: Path) -> IO[str]:
@@ -28,6 +31,7 @@ def remove_stale_locks(folder: Path) -> IO[str]:
             marker.unlink(missing_ok=True)
         fcntl.flock(alive, fcntl.LOCK_SH)
     except BlockingIOError:
+        sys.stderr.write(f"{_ALIVE}\n")
         fcntl.flock(alive, fcntl.LOCK_SH)
     except OSError:  # a file system without kernel locks: leave the markers to Snakemake
         pass

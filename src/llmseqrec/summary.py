@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from llmseqrec.contracts import COMPARISON, read_json
+from llmseqrec.contracts import COMPARISON, read_json, read_parquet
 from llmseqrec.evaluation.bootstrap import difference_intervals, mean_intervals
 from llmseqrec.evaluation.significance import holm, paired_p_values
 from llmseqrec.reporting.leaderboard import Label, NotRun, RunResult, TieShuffles, read_published
@@ -37,7 +37,7 @@ class SessionValues:
     def read(cls, folders: Sequence[str | Path]) -> SessionValues:
         """The values of a run's seed folders, of the sessions that all seeds have."""
         tables = [
-            pd.read_parquet(Path(folder) / "per_session.test.parquet").set_index("session_id")
+            read_parquet(Path(folder) / "per_session.test.parquet").set_index("session_id")
             for folder in folders
         ]
         shared = tables[0].index

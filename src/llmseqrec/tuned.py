@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llmseqrec.config import Embedding, Reduction
 from llmseqrec.errors import InputError
 from llmseqrec.resolve import ResolvedRun
-from llmseqrec.yaml_files import read_yaml
+from llmseqrec.whole_yaml import read_whole_yaml
 
 if TYPE_CHECKING:
     from llmseqrec.runs import RunFiles
@@ -23,7 +23,7 @@ def as_tuned(run: ResolvedRun, files: RunFiles) -> tuple[ResolvedRun, RunFiles]:
     """
     if files.tuned is None:
         return run, files
-    best = read_yaml(files.tuned)
+    best = read_whole_yaml(files.tuned)
     lacking = [
         key for key in ("model", "parameters", "run", "vectors", "fitted") if key not in best
     ]

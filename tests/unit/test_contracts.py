@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmseqrec.arrays import read_array
 from llmseqrec.contracts import (
     INTERACTIONS,
     ITEMS,
@@ -17,10 +18,8 @@ from llmseqrec.contracts import (
     SESSIONS,
     TableContract,
     atomic_path,
-    read_array,
     read_json,
     read_table,
-    write_array,
     write_json,
     write_table,
     write_text,
@@ -126,12 +125,6 @@ def test_json_does_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:
     write_json({"a": {"c": [2], "d": 1}, "b": 0.5}, tmp_path / "2.json")
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
     assert read_json(tmp_path / "1.json") == {"a": {"c": [2], "d": 1}, "b": 0.5}
-
-
-def test_arrays_can_be_memory_mapped(tmp_path: Path) -> None:
-    array = np.arange(12).reshape(3, 4)[:, ::2]
-    write_array(array, tmp_path / "a.npy")
-    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), array)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from llmseqrec.arrays import write_array
 from llmseqrec.config import Embedding, SmallModelSettings
 from llmseqrec.contracts import (
     ANSWERS,
@@ -15,7 +16,6 @@ from llmseqrec.contracts import (
     RECOMMENDATIONS,
     STEP_HISTORY,
     read_table,
-    write_array,
     write_json,
     write_table,
 )

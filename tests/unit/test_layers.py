@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "src" / "llmseqrec"
 
 GROUND = {
+    "arrays",
     "config",
     "config_base",
     "config_budget",
@@ -35,7 +36,10 @@ GROUND = {
     "seeding",
     "sessions",
     "shown_paths",
+    "storage",
+    "tensors",
     "uploads",
+    "whole_yaml",
     "vector_facts",
     "yaml_files",
 }
@@ -83,7 +87,7 @@ INNER = [arrow for arrow in ARROWS if arrow[1].startswith("llmseqrec.")]
 
 
 def test_there_are_arrows_to_check() -> None:
-    assert ("llmseqrec.sessions", "llmseqrec.contracts.write_array") in INNER
+    assert ("llmseqrec.sessions", "llmseqrec.arrays.write_array") in INNER
 
 
 def test_no_arrow_runs_up() -> None:

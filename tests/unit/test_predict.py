@@ -292,7 +292,7 @@ WRONG_FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no model": (lambda folder: shutil.rmtree(folder / "model"), r"model\.safetensors: no such"),
     "broken": (
         lambda folder: (folder / "model" / "model.safetensors").write_bytes(b"?" * 50),
-        r"model\.safetensors: not a model",
+        r"model\.safetensors: not a sound",
     ),
     "no items": (
         lambda folder: (folder.parents[3] / "items.parquet").unlink(),

@@ -27,6 +27,7 @@ from llmseqrec.tuning.families import SHARED_PASSES
 from llmseqrec.tuning.merge import merge_search
 from llmseqrec.tuning.objective import METRIC, Fold
 from llmseqrec.tuning.worker import Task, search_run
+from llmseqrec.whole_yaml import write_yaml
 from tests.conftest import ROOT, Tiny, tiny_content
 
 RUNS = {
@@ -269,7 +270,8 @@ def test_the_winner_of_all_variants_is_refitted_for_the_median_of_epochs(
 
 def test_best_values_of_another_model_are_refused(searched: Searched) -> None:
     path = searched.root / "best.yaml"
-    path.write_text("model: sknn\n")
+    others = dict.fromkeys(("parameters", "run", "vectors", "fitted"))
+    write_yaml({"model": "sknn"} | others, path)
     run = ResolvedRun(model="gru4rec", params_from="tuned", parameters={})
     with pytest.raises(InputError, match="best values of sknn, not of gru4rec"):
         as_tuned(run, RunFiles(Path("items.parquet"), tuned=path))

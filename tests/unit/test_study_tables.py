@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from llmseqrec.config import read_config
 from llmseqrec.contracts import write_json, write_text
@@ -22,6 +21,7 @@ from llmseqrec.reporting.leaderboard import (
 from llmseqrec.reporting.study_tables import ABSENT, prompt_table, trials_table
 from llmseqrec.reporting.tables import to_latex, to_markdown, write_tables
 from llmseqrec.study import study_table
+from llmseqrec.whole_yaml import write_yaml
 from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "config" / "published" / "tables"
@@ -163,7 +163,7 @@ def test_a_dataset_without_core_and_classes_has_gaps_there(tmp_path: Path) -> No
 
 def test_trials_of_all_searches_of_a_model_count_together(tmp_path: Path) -> None:
     path = tmp_path / "best.yaml"
-    path.write_text(yaml.safe_dump({"trials": {"complete": 90, "pruned": 10}}))
+    write_yaml({"trials": {"complete": 90, "pruned": 10}}, path)
     found = {"model": "SASRec", "dataset": "Beauty", "best": str(path)}
     task = {"searches": [found, found], "published": str(PUBLISHED / "table3_trials.csv")}
     frame = study_table("trials", task)[0].set_index("model")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from llmseqrec.arrays import write_array
 from llmseqrec.config import Embedding
 from llmseqrec.contracts import (
     ITEMS,
     RECOMMENDATIONS,
     SESSIONS,
     read_table,
-    write_array,
     write_json,
     write_table,
 )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llmseqrec.arrays import write_array
 from llmseqrec.config import Embedding
-from llmseqrec.contracts import ITEMS, read_table, write_array, write_json
+from llmseqrec.contracts import ITEMS, read_table, write_json
 from llmseqrec.device import resolve_device
 from llmseqrec.embeddings.base import EmbeddingProvider, FloatArray
 from llmseqrec.embeddings.item_text import item_texts

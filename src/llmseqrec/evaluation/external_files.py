@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from llmseqrec.contracts import one_line
 from llmseqrec.errors import InputError, shown
+from llmseqrec.storage import one_line
 
 Columns = dict[str, list[str | None]]
 

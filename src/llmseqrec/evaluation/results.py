@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +27,7 @@ from llmseqrec.contracts import (
 )
 from llmseqrec.evaluation.metrics import Evaluation, ItemCounts, align_lists, evaluate
 from llmseqrec.sessions import IntArray, Prompts
+from llmseqrec.storage import writing
 
 LEDGER_COLUMNS = ("run", "seed", "config_hash", "looks", "date")
 
@@ -92,7 +95,7 @@ def write_evaluation(judged: Judged, context: dict[str, Any], metrics: Path, row
     }
     table = pd.DataFrame({"session_id": judged.session_ids} | judged.evaluation.per_session)
     with atomic_path(rows) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
+        table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
     write_json(content | context, metrics)
 
 
@@ -101,13 +104,17 @@ def note_test_look(ledger: Path, run: str, seed: int, config_hash: str, looks: i
     ledger.parent.mkdir(parents=True, exist_ok=True)
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\n")
-    with ledger.open("a", encoding="utf-8") as stream:
+    with writing(ledger), ledger.open("ab", buffering=0) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        if stream.seek(0, io.SEEK_END) == 0:  # while it waited, another job may have written
+        size = stream.seek(0, io.SEEK_END)
+        if size == 0:  # while it waited, another job may have written
             writer.writerow(LEDGER_COLUMNS)
         date = datetime.now(UTC).isoformat(timespec="seconds")
         writer.writerow([run, seed, config_hash, looks, date])
-        stream.write(line.getvalue())
+        whole = line.getvalue().encode()
+        if stream.write(whole) < len(whole):
+            stream.truncate(size)  # half a line would spoil the next one
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def evaluate_run(

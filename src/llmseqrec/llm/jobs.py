@@ -24,7 +24,7 @@ from llmseqrec.llm.tuning_service import PREFIX, Content, Record, TuningService,
 from llmseqrec.services.access import Access
 from llmseqrec.services.completions import canonical
 from llmseqrec.services.ledger import Demand
-from llmseqrec.services.once import Made, Once
+from llmseqrec.services.once import PAID_STATE, Made, Once
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError, with_retries
 from llmseqrec.services.secrets import without_secrets
@@ -100,7 +100,7 @@ class TuningJob:
     def _read(self) -> Record:
         if not self.path.is_file():
             return Record(self.name)
-        content = read_json(self.path)
+        content = read_json(self.path, f"look for {self.name} at the service, {PAID_STATE}")
         lists = {name: tuple(content[name]) for name in ("files", "history")}
         return Record(**content | lists)
 

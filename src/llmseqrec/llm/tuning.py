@@ -15,6 +15,7 @@ from llmseqrec.contracts import STEP_HISTORY, atomic_folder, read_json, write_js
 from llmseqrec.errors import InputError
 from llmseqrec.llm.decoding import catalogue_trie
 from llmseqrec.llm.language_model import LanguageModel
+from llmseqrec.llm.model_files import checksums
 from llmseqrec.llm.name_loss import name_paths, with_choices
 from llmseqrec.llm.pairs import EncodedPairs, Pair
 from llmseqrec.llm.prompt_files import read_examples
@@ -91,6 +92,7 @@ def write_tuned(
     with atomic_folder(place.model) as folder:
         save(folder)
         write_table(pd.DataFrame(history), folder / "history.parquet", STEP_HISTORY)
-        own = {"steps": int(history[-1]["step"]), "cost": None}
+        steps = int(history[-1]["step"])
+        own = {"steps": steps, "cost": None, "files": checksums(folder)}
         write_json(own | facts, folder / "model.json")
     shutil.rmtree(place.state, ignore_errors=True)

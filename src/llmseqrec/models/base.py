@@ -15,6 +15,7 @@ from llmseqrec.evaluation.products import MIN_PRODUCT_ROWS
 from llmseqrec.evaluation.ranking import top_k
 from llmseqrec.models.parameters import Parameters
 from llmseqrec.sessions import IntArray, Prompts, Sessions
+from llmseqrec.tensors import read_tensors, write_tensors
 
 FloatArray = NDArray[np.float32]
 P = TypeVar("P", bound=Parameters)
@@ -115,19 +116,15 @@ class Recommender(ABC, Generic[P]):
 
     def save(self, folder: Path) -> None:
         """Write the fitted arrays to `model.safetensors`."""
-        from safetensors.numpy import save_file
-
-        from llmseqrec.contracts import atomic_path
-
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
-        with atomic_path(folder / "model.safetensors") as temporary:
-            save_file(arrays, temporary)
+        write_tensors(self.state(), folder / "model.safetensors")
 
     def load(self, folder: Path) -> None:
-        """Take up what `save` wrote."""
-        from safetensors.numpy import load_file
+        """Take up what `save` wrote.
 
-        self.restore(load_file(folder / "model.safetensors"))
+        Raises:
+            FileError: the file is damaged.
+        """
+        self.restore(read_tensors(folder / "model.safetensors")[0])
 
 
 def exclude(scores: NDArray[Any], prompts: Sessions) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from llmseqrec.config import Reduction
-from llmseqrec.contracts import atomic_path
 from llmseqrec.errors import InputError
 from llmseqrec.reduction.affine import (
     Affine,
@@ -19,8 +18,9 @@ from llmseqrec.reduction.affine import (
     checked,
 )
 from llmseqrec.registry import REDUCERS, load
+from llmseqrec.tensors import read_tensors, write_tensors
 
-_KEY = "chain"  # one key of metadata only: the library writes several in an arbitrary order
+_KEY = "chain"
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,24 @@ class Chain:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file; equal chains give equal bytes."""
-        from safetensors.numpy import save_file
-
         facts = {"normalise": [m.normalise for m in self.maps], "report": dict(self.report)}
         arrays: dict[str, DoubleArray] = {}
         for number, affine in enumerate(self.maps):
             arrays |= {f"{number}.mean": affine.mean, f"{number}.matrix": affine.matrix}
             if affine.shift is not None:
                 arrays[f"{number}.shift"] = affine.shift
-        with atomic_path(path) as temporary:
-            save_file(arrays, temporary, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+        write_tensors(arrays, path, {_KEY: json.dumps(facts, sort_keys=True)})
 
     @classmethod
     def load(cls, path: Path) -> "Chain":
         """Read what `save` wrote.
 
         Raises:
-            InputError: the file is of another kind.
+            InputError: the file is of another kind, or damaged.
         """
-        from safetensors import SafetensorError, safe_open
-
+        arrays, written = read_tensors(path)
         try:
-            with safe_open(path, framework="numpy") as stored:
-                facts = json.loads((stored.metadata() or {})[_KEY])
-                arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            facts = json.loads(written[_KEY])
             maps = tuple(
                 Affine(
                     arrays[f"{number}.mean"],
@@ -84,7 +78,7 @@ class Chain:
                 for number, normalise in enumerate(facts["normalise"])
             )
             return cls(maps, facts["report"])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             raise InputError(
                 f"{path}: holds no chain of maps; delete it to have it made again"
             ) from None

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llmseqrec.arrays import read_array, write_array
 from llmseqrec.config import Reduction
-from llmseqrec.contracts import ITEMS, read_array, read_table, write_array, write_json
+from llmseqrec.contracts import ITEMS, read_table, write_json
 from llmseqrec.errors import InputError
 from llmseqrec.provenance import file_digest
 from llmseqrec.reduction.affine import FloatArray

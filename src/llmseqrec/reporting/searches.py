@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from llmseqrec.reporting.cells import Column, Layout
-from llmseqrec.yaml_files import read_yaml
+from llmseqrec.whole_yaml import read_whole_yaml
 
 Best = Mapping[str, Any]
 STATES = ("complete", "pruned", "fail")
@@ -33,7 +33,7 @@ SEARCHES_LAYOUT = Layout(
 
 def read_best(path: Path) -> dict[str, Any]:
     """The content of best.yaml."""
-    return read_yaml(path)
+    return read_whole_yaml(path)
 
 
 def searches_table(found: Mapping[str, Best]) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def save_figure(figure: Figure, stem: Path | str) -> list[Path]:
     for suffix, metadata in silent.items():
         path = Path(f"{stem}{suffix}")
         with mpl.rc_context(RC), atomic_path(path) as temporary:
-            figure.savefig(temporary, metadata=metadata)
+            figure.savefig(temporary, format=suffix[1:], metadata=metadata)
         paths.append(path)
     return paths
 

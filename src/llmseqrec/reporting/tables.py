@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from llmseqrec.contracts import write_text
 from llmseqrec.reporting.cells import Column, Emphasis, Layout, present
 from llmseqrec.reporting.latex import to_latex
 from llmseqrec.reporting.page import html_page
+from llmseqrec.storage import reading
 
 
 def write_tables(frame: pd.DataFrame, layout: Layout, stem: Path | str) -> list[Path]:
@@ -40,10 +42,19 @@ def read_table_csv(path: Path | str, texts: Iterable[str] = ()) -> pd.DataFrame:
     Args:
         path: of the file.
         texts: columns of texts, be they `2024`.
+
+    Raises:
+        FileError: it is damaged.
     """
     kinds = dict.fromkeys(texts, "str")
-    frame: pd.DataFrame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
-    return frame
+    with reading(path):
+        content = Path(path).read_bytes()
+        if not content.endswith(b"\n"):
+            raise ValueError("no end")
+        frame: pd.DataFrame = pd.read_csv(
+            io.BytesIO(content), dtype=kinds, keep_default_na=False, na_values=[""]
+        )
+        return frame
 
 
 def to_markdown(frame: pd.DataFrame, layout: Layout) -> str:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llmseqrec.errors import InputError
+from llmseqrec.errors import FileError, InputError
 
 JournalMode = Literal["delete", "wal"]
 LOCK_TIMEOUT = 60.0  # seconds a writer waits for the others
+# Deleting it would buy again what it holds.
+_RESTORE = "put a copy in its place, or repair it by sqlite3's .recover, and run again"
 PAGE_SIZE = 16_384  # a vector of 1,536 float32 fills less than one page
 
 
@@ -42,7 +44,8 @@ class Database:
         """A transaction that holds the write lock from its start; undone where the block raises.
 
         Raises:
-            InputError: the file is no such database, or stays locked.
+            FileError: the file is no such database, is damaged or stays locked.
+            InputError: it is of another version.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._connected(self.path.as_posix()) as connection:
@@ -82,8 +85,10 @@ class Database:
                 sqlite3.connect(name, timeout=LOCK_TIMEOUT, isolation_level=None)
             ) as connection:
                 yield connection
+        except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
+            raise FileError(f"{self.path}: {error}") from None
         except sqlite3.Error as error:
-            raise InputError(f"{self.path}: {error}") from None
+            raise FileError(f"{self.path}: {error}; {_RESTORE}") from None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables of a new file; refuse one of another version."""

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from llmseqrec.services.problems import ServiceError, with_retries
 
 Made = TypeVar("Made")
+# What to do about a damaged state file, where `delete it` could buy a thing twice.
+PAID_STATE = "and delete this file only if it is not there or may be paid for again"
 
 
 @dataclass

@@ -33,7 +33,7 @@ from llmseqrec.services.batch_lines import (
     parsed,
 )
 from llmseqrec.services.ledger import Demand
-from llmseqrec.services.once import Once
+from llmseqrec.services.once import PAID_STATE, Once
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent, total
 from llmseqrec.services.problems import ServiceError
@@ -69,7 +69,10 @@ class Batches:
             ServiceError: requests failed; what the others brought is kept.
         """
         self._finish(
-            [Submission(**read_json(path)) for path in sorted(self._folder.glob("*.json"))]
+            [
+                Submission(**read_json(path, f"look for {path.stem} at the service, {PAID_STATE}"))
+                for path in sorted(self._folder.glob("*.json"))
+            ]
         )
 
     def buy(self, groups: Iterable[Sequence[Any]]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 from optuna.storages.journal import JournalFileOpenLock
+
+from llmseqrec.errors import FileError
 
 
 class KernelLock(JournalFileOpenLock):
@@ -42,3 +46,16 @@ def mend_journal(path: Path) -> None:
         if stream.read() != b"\n":
             stream.seek(0)
             stream.truncate(stream.read().rfind(b"\n") + 1)
+
+
+@contextmanager
+def told_if_damaged(path: Path) -> Iterator[None]:
+    """Turn what Optuna answers to a journal it cannot read into a line that names it.
+
+    Raises:
+        FileError: a line is none of a journal.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AssertionError) as error:
+        raise FileError(f"{path}: damaged; delete it and run again, to search anew") from error

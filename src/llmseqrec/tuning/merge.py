@@ -10,33 +10,47 @@ from typing import Any
 import optuna
 import orjson
 import pandas as pd
-import yaml
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from llmseqrec.contracts import TRIALS, read_json, write_json, write_table, write_text
-from llmseqrec.errors import InputError
+from llmseqrec.contracts import TRIALS, read_json, write_json, write_table
+from llmseqrec.errors import FileError, InputError
 from llmseqrec.registry import MODELS
 from llmseqrec.resolve import ResolvedRun
 from llmseqrec.tuning.importance import importance
+from llmseqrec.tuning.journal import told_if_damaged
 from llmseqrec.tuning.objective import METRIC, run_at
 from llmseqrec.tuning.study import counts
 from llmseqrec.tuning.worker import Task
+from llmseqrec.whole_yaml import write_yaml
 
 
 def read_trials(folder: Path) -> list[FrozenTrial]:
     """The trials of a study that are done, by number.
 
     Raises:
-        InputError: its journal is gone.
+        InputError: its journal is gone, or damaged.
     """
     path = folder / "journal.log"
     if not path.is_file():
         raise InputError(f"{path}: no such file; delete the outputs of tune_model to search again")
-    study = optuna.load_study(
-        study_name=None, storage=JournalStorage(JournalFileBackend(str(path)))
-    )
+    with told_if_damaged(path):
+        study = optuna.load_study(
+            study_name=None, storage=JournalStorage(JournalFileBackend(str(path)))
+        )
     return [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and counts(t)]
+
+
+def _trials_of(worker: Path) -> list[FrozenTrial]:
+    """The trials of a worker's study: no fewer than it says that it did."""
+    told = read_json(worker)
+    found = read_trials(Path(told["study"]))
+    if len(found) < told.get("done", 0):
+        raise FileError(
+            f"{told['study']}/journal.log: cut off: {len(found)} trials of {told['done']}; delete"
+            f" {worker} to search again"
+        )
+    return found
 
 
 def trial_table(studies: Mapping[str, tuple[Task, list[FrozenTrial]]]) -> pd.DataFrame:
@@ -120,15 +134,14 @@ def merge_search(
             embeddings that could not be had, with the reasons.
         to: the folder.
     """
-    folders = {variant: Path(read_json(path)["study"]) for variant, path in workers.items()}
-    studies = {variant: (tasks[variant], read_trials(path)) for variant, path in folders.items()}
+    studies = {variant: (tasks[variant], _trials_of(path)) for variant, path in workers.items()}
     frame = trial_table(studies)
     best = best_of(frame, tasks) | {"published": {}, "left_out": {}} | dict(beside)
     write_table(frame, to / "trials.parquet", TRIALS)
     write_json(
         {name: importance(trials) for name, (_, trials) in studies.items()}, to / "importance.json"
     )
-    write_text(yaml.safe_dump(best, sort_keys=False, allow_unicode=True), to / "best.yaml")
+    write_yaml(best, to / "best.yaml")
 
 
 def _candidate(task: Task, chosen: Mapping[str, Any]) -> Mapping[str, Any]:

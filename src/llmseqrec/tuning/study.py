@@ -23,9 +23,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from llmseqrec.config_search import Search, Value
 from llmseqrec.services.owners import own_name
+from llmseqrec.storage import writing
 from llmseqrec.tuning.draws import next_point
 from llmseqrec.tuning.endings import Limits, is_hopeless, why_ended
-from llmseqrec.tuning.journal import KernelLock, mend_journal
+from llmseqrec.tuning.journal import KernelLock, mend_journal, told_if_damaged
 from llmseqrec.tuning.leases import Leases
 from llmseqrec.tuning.space import Point, Space, key
 
@@ -83,7 +84,7 @@ class SharedStudy:
         self._journal = self.folder / "journal.log"
         path = str(self._journal)
         self._lock = KernelLock(path + ".lock")
-        with self._locked():
+        with self._locked(), told_if_damaged(self._journal):
             self._storage = JournalStorage(JournalFileBackend(path, self._lock))
             optuna.create_study(
                 storage=self._storage, study_name=_NAME, direction="maximize", load_if_exists=True
@@ -173,7 +174,8 @@ class SharedStudy:
         self._lock.acquire()
         try:
             mend_journal(self._journal)  # of another worker, which may die at any time
-            yield
+            with writing(self._journal):
+                yield
         finally:
             self._lock.release()
 

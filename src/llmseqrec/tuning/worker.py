@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from llmseqrec.config_search import Range, Search, Value
-from llmseqrec.errors import InputError
+from llmseqrec.errors import FileError, InputError
 from llmseqrec.provenance import digest, file_digest
 from llmseqrec.registry import load
 from llmseqrec.resolve import ResolvedRun
@@ -159,7 +159,7 @@ def search_run(
         while not isinstance(taken := study.take(), Ended):
             try:
                 _do(study, objective, taken, bool(axes))
-            except OutageError:
+            except (OutageError, FileError):
                 study.release(taken)
                 raise
             done += len(taken)
@@ -204,7 +204,7 @@ def _failing(study: SharedStudy, claims: Sequence[Claim]) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield
-    except OutageError:
+    except (OutageError, FileError):
         raise
     except (InputError, ValueError) as error:
         log.warning("%s", error, exc_info=not isinstance(error, InputError))

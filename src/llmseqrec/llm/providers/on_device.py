@@ -36,7 +36,7 @@ class OnDevice(LLMProvider[T]):
     ) -> list[list[str]]:
         from llmseqrec.llm.asking import sampled
 
-        return sampled(self.load(model), questions, request, self.settings.batch_prompts)
+        return sampled(self._opened(model), questions, request, self.settings.batch_prompts)
 
     def ranked(
         self,
@@ -50,7 +50,15 @@ class OnDevice(LLMProvider[T]):
 
         options = BeamOptions(beams, among_names=self.settings.only_names)
         batch = self.settings.batch_prompts
-        return ranked(self.load(model), questions, completions, options, batch)
+        return ranked(self._opened(model), questions, completions, options, batch)
+
+    def _opened(self, model: Path | None) -> LanguageModel:
+        """The model of a folder whose files are those that were written, or the base model."""
+        from llmseqrec.llm.model_files import check_model
+
+        if model is not None:
+            check_model(model)
+        return self.load(model)
 
     def facts(self, **found: Any) -> dict[str, Any]:
         """What model.json tells of a training on this machine."""
