@@ -27,7 +27,7 @@ from llmseqrec.sessions import Sessions
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 60)),
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 600)),
     k=st.integers(0, 25),
     share=st.sampled_from([0.0, 0.1, 0.6, 1.0]),
 )

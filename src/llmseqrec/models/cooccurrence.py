@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from llmseqrec.models.listed import ListedRecommender
-from llmseqrec.models.neighbours import Matrix, decay_weights, restrict, row_numbers
+from llmseqrec.models.neighbours import Matrix, decay_weights, row_numbers
 from llmseqrec.models.parameters import CooccurrenceParameters, SknnDecay
 from llmseqrec.sessions import Prompts, Sessions
 
@@ -43,16 +43,16 @@ class Cooccurrence(ListedRecommender[CooccurrenceParameters]):
         self.weights = pairs
 
     def score_listed(self, prompts: Sessions) -> Matrix:
-        """Scores of the items that stand near to one of the prompt's."""
+        """Scores of the items near to one of the prompt's; -inf at its own if excluded."""
         asked = self._asked(prompts)
         weights = decay_weights(self.parameters.decay, asked.ages)
         shape = (len(asked), self.catalogue.n_items)
         found = sparse.csr_array((weights, asked.items, asked.offsets), shape=shape) @ self.weights
-        if not self.parameters.exclude_seen:
-            return found
-        own = np.zeros(shape, dtype=bool)
-        own[prompts.rows, prompts.items] = True
-        return restrict(found, ~own[row_numbers(found), found.indices])
+        if self.parameters.exclude_seen:
+            own = np.zeros(shape, dtype=bool)
+            own[prompts.rows, prompts.items] = True
+            found.data[own[row_numbers(found), found.indices]] = -np.inf
+        return found
 
     def touched(self, prompts: Sessions) -> NDArray[np.int64]:
         """Neighbours of all items, and the catalogue, in which the prompt's own are marked."""

@@ -23,7 +23,7 @@ PLACES_AT_ONCE = 1 << 22  # of a batch, counted as if all its prompts touched as
 
 
 class ListedRecommender(Recommender[P]):
-    """A recommender whose scores are sparse; what they do not store is ruled out."""
+    """A recommender whose scores are sparse; what they do not store, or as -inf, is ruled out."""
 
     @abstractmethod
     def score_listed(self, prompts: Sessions) -> Matrix:
