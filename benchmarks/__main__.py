@@ -20,12 +20,19 @@ CASES = (
     "decoding",
     "search",
 )
-ON_REQUEST = ("training_quality", "redraw")  # the one takes many minutes, the other both cores
+# They take many minutes, both cores, or many GiB.
+ON_REQUEST = ("training_quality", "redraw", "scale", "scale_scoring", "scale_jobs")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def main(names: list[str]) -> int:
-    """Run the named cases in turn, each in a process of its own; all by default."""
+def main(arguments: list[str]) -> int:
+    """Run the named cases in turn, each in a process of its own; all by default.
+
+    Args:
+        arguments: names, and behind them options, which each of the cases is given.
+    """
+    first = next((n for n, each in enumerate(arguments) if each.startswith("-")), len(arguments))
+    names, options = arguments[:first], arguments[first:]
     known = (*CASES, *ON_REQUEST)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -34,7 +41,7 @@ def main(names: list[str]) -> int:
     paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     codes = [
         subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{name}"],
+            [sys.executable, "-m", f"benchmarks.{name}", *options],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": paths},
             check=False,

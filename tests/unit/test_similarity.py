@@ -158,3 +158,27 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     other.load(tmp_path)
     for ours, theirs in zip(model.recommend(prompts, 3), other.recommend(prompts, 3), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_vectors_of_some_prompts_are_held_and_lists_are_those_of_all(
+    similarity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((60, 12)).astype(np.float32)
+    prompts = sessions_of(*rng.integers(0, 60, (50, 4)).tolist())
+    model = model_of(vectors, similarity=similarity)
+    whole = model.recommend(prompts, 5)
+    held: list[int] = []
+    pool = LLMSeqSim.session_vectors
+
+    def watched(self: LLMSeqSim, some: Sessions) -> np.ndarray:
+        held.append(len(some))
+        return pool(self, some)
+
+    monkeypatch.setattr(LLMSeqSim, "session_vectors", watched)
+    monkeypatch.setattr("llmseqrec.models.similarity.PROMPTS_AT_ONCE", 16)
+    parts = model.recommend(prompts, 5)
+    assert held == [16, 16, 16, 2]
+    assert parts[0].tobytes() == whole[0].tobytes()
+    assert parts[1].tobytes() == whole[1].tobytes()

@@ -24,6 +24,7 @@ from llmseqrec.models.pooling import last_vectors, mean_vectors, unit_rows
 from llmseqrec.sessions import IntArray, Prompts, Sessions
 
 GAIN_ROWS = 1024  # prompts whose vectors under all options are held at once
+PROMPTS_AT_ONCE = 1 << 15  # whose vectors are held while lists are made
 
 
 class LLMSeqSim(Recommender[LLMSeqSimParameters]):
@@ -76,7 +77,15 @@ class LLMSeqSim(Recommender[LLMSeqSimParameters]):
         return scores
 
     def recommend(self, prompts: Sessions, k: int) -> tuple[IntArray, FloatArray]:
-        """The k most similar items of each prompt, as one streamed matrix product."""
+        """The k most similar items of each prompt, as a streamed matrix product."""
+        items = np.empty((len(prompts), k), dtype=np.int32)
+        scores = np.empty((len(prompts), k), dtype=np.float32)
+        for start in range(0, len(prompts), PROMPTS_AT_ONCE):
+            some = slice(start, start + PROMPTS_AT_ONCE)
+            items[some], scores[some] = self._recommended(prompts.take(some), k)
+        return items, scores
+
+    def _recommended(self, prompts: Sessions, k: int) -> tuple[IntArray, FloatArray]:
         pooled = self.session_vectors(prompts)
         seen = (prompts.offsets, prompts.items) if self.parameters.exclude_seen else None
         items, scores = rank_dot(self._queries(pooled), self._table, seen, k)

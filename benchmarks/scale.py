@@ -1,0 +1,144 @@
+"""What each stage takes at 1, 10 and 100 times Beauty, and a model of cost from it.
+
+Run with `python -m benchmarks scale`; `--times 1 10`, `--stages embed reduce_pca` and `--prompts`
+ask for less. Data are generated (`scale_data`) into a temporary folder, or into `--folder`, which
+is kept; 100 times Beauty needs 10 GB of disk. Every stage is a process of its own. Sizes are gone
+through in turn, and what a stage took at one of them tells the next: one that would not fit into
+`--memory` is left out there, and only predicted.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from benchmarks.common import RESULTS, machine  # noqa: E402
+from benchmarks.scale_data import Size, write_amazon, write_csv  # noqa: E402
+from benchmarks.scale_stages import STAGES  # noqa: E402
+from llmseqrec.contracts import write_json  # noqa: E402
+
+INTERACTIONS = 198_500  # of one Beauty
+MACHINES = (24, 64)  # GiB
+BASE = 0.2  # GiB that a process has before it reads anything: libraries
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is measured: sizes, stages, prompts that are asked, and GiB that may be taken."""
+
+    times: Sequence[float]
+    stages: Sequence[str]
+    prompts: int
+    memory: float
+
+
+def measure(folder: Path, asked: Asked) -> dict[str, dict[float, dict[str, Any]]]:
+    """What every stage took, by size."""
+    found: dict[str, dict[float, dict[str, Any]]] = {stage: {} for stage in asked.stages}
+    for times in asked.times:
+        shop = folder / f"{times:g}"
+        if not (shop / "items.csv").is_file():  # it is written last
+            write_amazon(shop, Size(times))
+            write_csv(shop, Size(times))
+        for stage in asked.stages:
+            expected = predicted(found[stage], times)
+            if expected and expected["gib"] > asked.memory:
+                print(f"{times:g} x {stage}: left out, {expected['gib']:.1f} GiB predicted")
+                continue
+            took = one(shop, stage, asked.prompts)
+            if took is not None:
+                found[stage][times] = took
+                print(f"{times:g} x {stage}: {cell(took)}", flush=True)
+    return found
+
+
+def one(shop: Path, stage: str, prompts: int) -> dict[str, Any] | None:
+    """One stage in a process of its own; None where it fails, which is printed."""
+    command = [sys.executable, "-m", "benchmarks.scale_stages", str(shop), stage, str(prompts)]
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(f"{shop.name} x {stage}: failed: {(done.stderr.splitlines() or ['?'])[-1]}")
+        return None
+    took: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return took
+
+
+def predicted(measured: dict[float, dict[str, Any]], times: float) -> dict[str, float] | None:
+    """Seconds and GiB at another size, on a line through the two largest sizes measured."""
+    if not measured:
+        return None
+    return {name: float(np.polyval(line(measured, name), times)) for name in ("cpu", "gib")}
+
+
+def line(measured: dict[float, dict[str, Any]], name: str) -> tuple[float, float]:
+    """Slope a Beauty, and what does not grow; a single size is taken to grow from nothing."""
+    sizes = sorted(measured)[-2:]
+    values = [measured[size][name] for size in sizes]
+    if len(sizes) == 1:
+        base = BASE if name == "gib" else 0.0
+        return (values[0] - base) / sizes[0], base
+    slope = max(values[1] - values[0], 0.0) / (sizes[1] - sizes[0])
+    return slope, values[1] - slope * sizes[1]
+
+
+def cell(took: dict[str, Any]) -> str:
+    """Processor time and peak memory."""
+    return f"{took['cpu']:.1f} s, {took['gib']:.2f} GiB"
+
+
+def table(found: dict[str, dict[float, dict[str, Any]]]) -> str:
+    """A row a stage: measured values, what an interaction costs, and what fits."""
+    sizes = sorted({size for measured in found.values() for size in measured})
+    heads = [f"{size:g} x" for size in sizes]
+    heads += ["µs an interaction", "bytes an interaction", *(f"fits {g} GiB to" for g in MACHINES)]
+    rows = [["stage", *heads], ["---"] * (len(heads) + 1)]
+    for stage, measured in found.items():
+        if not measured:
+            continue
+        cells = [cell(measured[size]) if size in measured else "–" for size in sizes]
+        seconds, _ = line(measured, "cpu")
+        gib, base = line(measured, "gib")
+        cells += [f"{1e6 * seconds / INTERACTIONS:.2f}", f"{2**30 * gib / INTERACTIONS:.0f}"]
+        cells += [f"{(limit - base) / gib:,.0f} x" if gib > 0 else "any" for limit in MACHINES]
+        rows.append([stage, *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main(asked: Asked, folder: Path | None) -> None:
+    """Measure, print the table and write it to results/benchmarks/scale.json."""
+    with tempfile.TemporaryDirectory() as temporary:
+        found = measure(folder or Path(temporary), asked)
+    print(table(found))
+    plain = {s: {f"{size:g}": took for size, took in rows.items()} for s, rows in found.items()}
+    content = {"prompts": asked.prompts, "stages": plain, "machine": machine()}
+    write_json(content, RESULTS / "scale.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=float, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
+    parser.add_argument("--prompts", type=int, default=4_000)
+    parser.add_argument("--memory", type=float, default=20.0, help="GiB a stage may take")
+    parser.add_argument("--folder", type=Path, help="of the data; it is kept")
+    given = parser.parse_args()
+    main(Asked(given.times, given.stages, given.prompts, given.memory), given.folder)

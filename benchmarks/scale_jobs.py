@@ -1,0 +1,127 @@
+"""What Snakemake takes for this workflow of 1,000 and 5,000 jobs, before any of them does anything.
+
+Run with `python -m benchmarks scale_jobs`. Times are processor seconds: of a dry run, of another
+once all outputs exist and were touched, and of touching them with both schedulers, which goes
+through the whole queue of jobs and runs none. Runs are SKNN with random samples, five seeds each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.common import RESULTS, ROOT, machine
+from llmseqrec.contracts import write_json
+
+SEEDS = 5
+PARTS = ("Snakefile", "config", "envs", "profiles", "src", "workflow")
+
+
+def configuration(runs: int, raw: Path) -> dict[str, Any]:
+    """So many runs, of three jobs a seed and one more each."""
+    named = {
+        f"run{n}": {
+            "display": f"Model {n}",
+            "model": "sknn",
+            "parameters": {"sampling": "random", "k": 100 + n},
+        }
+        for n in range(runs)
+    }
+    dataset = {
+        "display": "Nothing",
+        "format": "csv",
+        "raw_dir": str(raw),
+        "raw": {"interactions": {"name": "rows.csv"}, "items": {"name": "items.csv"}},
+        "columns": {"title": "title"},
+        "core": {"mode": "none"},
+        "splits": {"temporal": {"protocol": "temporal"}},
+    }
+    return {
+        "datasets": {"nothing": dataset},
+        "runs": named,
+        "experiments": [{"dataset": "nothing", "split": "temporal", "runs": list(named)}],
+        "seeds": list(range(1, SEEDS + 1)),
+        "tie_shuffles": 5,
+    }
+
+
+def project(root: Path, runs: int) -> None:
+    """A copy of the workflow with a configuration of its own and raw files without rows."""
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, root / part)
+    (root / "raw").mkdir()
+    (root / "raw" / "rows.csv").write_text("session_id,item_id,timestamp\n")
+    (root / "raw" / "items.csv").write_text("item_id,title\n")
+    (root / "many.yaml").write_text(yaml.safe_dump(configuration(runs, root / "raw")))
+
+
+def snakemake(root: Path, *options: str) -> tuple[str, float]:
+    """What it printed, and its processor seconds."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "many.yaml"]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [*command, *options], cwd=root, env=kept, capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"error: {(done.stdout + done.stderr)[-2000:]}")
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout + done.stderr, spent
+
+
+def make_outputs(root: Path, printed: str) -> None:
+    """Every output that a dry run names, empty; one without a suffix is a folder."""
+    for line in re.findall(r"^ +output: (.*)$", printed, re.MULTILINE):
+        for name in line.split(", "):
+            path = root / re.sub(r" \(.*\)$", "", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix:
+                path.touch()
+            else:
+                path.mkdir(exist_ok=True)
+
+
+def measure(runs: int, *, ilp: bool) -> dict[str, float]:
+    """Seconds of everything for a number of runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        project(root, runs)
+        printed, planned = snakemake(root, "-n")
+        found: dict[str, float] = {"jobs": float(re.findall(r"^total +(\d+)", printed, re.M)[0])}
+        found["dry_run"] = planned
+        make_outputs(root, printed)
+        _, found["queue_greedy"] = snakemake(root, "--touch", "--forceall", "-q")
+        _, found["up_to_date"] = snakemake(root, "-n", "-q")
+        if ilp:
+            options = ("--touch", "--forceall", "-q", "--scheduler", "ilp")
+            _, found["queue_ilp"] = snakemake(root, *options)
+    return found
+
+
+def main(sizes: list[int], ilp_to: int) -> None:
+    """Measure each number of runs, print it and write all to results/benchmarks/scale_jobs.json."""
+    cases = []
+    for runs in sizes:
+        cases.append(measure(runs, ilp=runs <= ilp_to))
+        print("  ".join(f"{name} {value:,.1f}" for name, value in cases[-1].items()), flush=True)
+    write_json({"cases": cases, "machine": machine()}, RESULTS / "scale_jobs.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, nargs="+", default=[5, 62, 312])
+    parser.add_argument("--ilp-to", type=int, default=62, help="most runs for the ilp scheduler")
+    given = parser.parse_args()
+    main(given.runs, given.ilp_to)
