@@ -47,7 +47,10 @@ class Cooccurrence(ListedRecommender[CooccurrenceParameters]):
         asked = self._asked(prompts)
         weights = decay_weights(self.parameters.decay, asked.ages)
         shape = (len(asked), self.catalogue.n_items)
-        found = sparse.csr_array((weights, asked.items, asked.offsets), shape=shape) @ self.weights
+        # Of unlike types of indices a product would convert those of the whole matrix each time.
+        offsets = asked.offsets.astype(self.weights.indptr.dtype)
+        items = asked.items.astype(self.weights.indices.dtype, copy=False)
+        found = sparse.csr_array((weights, items, offsets), shape=shape) @ self.weights
         if self.parameters.exclude_seen:
             own = np.zeros(shape, dtype=bool)
             own[prompts.rows, prompts.items] = True
