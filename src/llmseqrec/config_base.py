@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +31,7 @@ def _inside(name: str) -> str:
 
 # Names stand in the names of files, several in one, and those have 255 bytes.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+_LONGEST = 1000  # characters of a reason
 FileName = Annotated[str, AfterValidator(_inside)]
 
 
@@ -48,6 +51,17 @@ class Strict(BaseModel):
                 if kinds & {int, float} and bool not in kinds:
                     raise ValueError(f"{name}: a number is needed, not {shown(value)}")
         return content
+
+    @model_validator(mode="after")
+    def _paths_of_files(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Path):
+                try:
+                    check_path(value)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+        return self
 
 
 class Parameters(Strict):
@@ -79,6 +93,12 @@ class Parameters(Strict):
         return []
 
 
+def check_path(path: Path) -> None:
+    """Raise ValueError where no file can have the path."""
+    if "\0" in str(path) or any(len(os.fsencode(part)) > 255 for part in path.parts):
+        raise ValueError(f"{shown(str(path))} is no path of a file")
+
+
 def _kinds(annotation: Any) -> set[Any]:
     """All types that an annotation is made of."""
     own = {annotation} if isinstance(annotation, type) else set()
@@ -93,6 +113,7 @@ def first_problem(error: ValidationError) -> str:
     reason = {"extra_forbidden": "unknown key", "missing": "required key is missing"}.get(
         first["type"], " ".join(first["msg"].removeprefix("Value error, ").split())
     )
+    reason = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}..."  # holds a value
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {reason}{more}" if where else f"{reason}{more}"
 

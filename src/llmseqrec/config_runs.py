@@ -102,7 +102,8 @@ class Embedding(Strict):
         if not isinstance(content, dict):
             return content
         provider = content.get("provider", cls.model_fields["provider"].default)
-        return PROVIDER_DEFAULTS.get(provider, {}) | content
+        known = PROVIDER_DEFAULTS.get(provider, {}) if isinstance(provider, str) else {}
+        return known | content
 
     @model_validator(mode="after")
     def _keys_of_the_provider(self) -> Embedding:

@@ -23,7 +23,7 @@ from llmseqrec.config import (
     Run,
     Strict,
 )
-from llmseqrec.config_base import first_problem
+from llmseqrec.config_base import check_path, first_problem
 from llmseqrec.config_budget import too_long
 from llmseqrec.errors import InputError, shown
 from llmseqrec.registry import (
@@ -306,8 +306,13 @@ def external_path(template: str, dataset: str, split: str) -> Path:
         InputError: the template has other placeholders than {dataset} and {split}.
     """
     try:
-        return Path(template.format(dataset=dataset, split=split))
+        path = Path(template.format(dataset=dataset, split=split))
     except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         raise InputError(
             f"parameters.path {shown(template)}: only {{dataset}} and {{split}} are filled in"
         ) from None
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise InputError(f"parameters.path: {error}") from None
+    return path

@@ -29,7 +29,7 @@ def fuzzed(examples: int = 40) -> settings:
     )
 
 
-def value_or_line(call: Callable[[], Any], path: Path) -> Any:
+def value_or_line(call: Callable[[], Any], path: Path | str) -> Any:
     """What the call gives; or the message of its InputError, checked: one line, naming the file."""
     try:
         return call()

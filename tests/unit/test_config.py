@@ -230,6 +230,16 @@ IDLE: list[tuple[str, dict[str, Any]]] = [
             for name in ("../../x", "/x", "", "a b", "x\n", "a.b")
         ),
         ({"searches": {"../../x": {}}}, r"searches\..*should match pattern"),
+        (
+            {"embeddings__minilm": {"provider": []}},
+            r"minilm\.provider: Input should be a valid str",
+        ),
+        ({"datasets__tiny__raw_dir": "x" * 300}, r"tiny: raw_dir: 'x+\.\.\. is no path of a file"),
+        ({"datasets__tiny__raw_dir": "a\0b"}, r"tiny: raw_dir: 'a.x00b' is no path of a file"),
+        (
+            {"datasets__tiny__splits__temporal__protocol": "x" * 10**6},
+            r"temporal: .{900,1100} \(and|temporal: .{900,1100}$",
+        ),
         ({"experiments__0__dataset": "../../x"}, r"experiments\.0\.dataset: .*match pattern"),
         ({"datasets__tiny__published": "../../x"}, r"published: .*match pattern"),
         ({"embeddings__minilm": {"revision": "../../x"}}, r"minilm\.revision: .*match pattern"),

@@ -64,9 +64,12 @@ def find_folder(source: WeightsSource) -> Path | None:
     """The folder with the weights: of the package, as configured, or in the hub's cache."""
     if source.model == PACKAGED_MODEL:
         return _package_folder()
-    folder = Path(source.model).expanduser()
-    if folder.is_dir():
-        return folder
+    try:
+        folder = Path(source.model).expanduser()
+        if folder.is_dir():
+            return folder
+    except (OSError, RuntimeError):  # no path: too long, or of a user who is not there
+        return None
     cached = _hub_cache() / f"models--{source.model.replace('/', '--')}" / "snapshots"
     snapshot = cached / (source.revision or "none")
     return snapshot if source.revision and any(snapshot.glob("*.safetensors")) else None
