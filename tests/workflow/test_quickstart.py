@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.workflow.copies import command, contents, copy_project, environment, run
+from llmseqrec.contracts import read_json
+from tests.workflow.copies import command, contents, copy_project, environment, planned, run
 
 QUICKSTART = ("--configfile", "config/quickstart.yaml")
 BOARD = "tables/leaderboard.sample.temporal"
@@ -80,6 +82,60 @@ def test_report_holds_tables_figures_and_sessions(finished: Path, board: pd.Data
 def test_nothing_is_left_to_do(finished: Path) -> None:
     again = run(finished, *QUICKSTART, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_an_edit_of_a_model_reruns_its_runs_and_those_made_of_them(finished: Path) -> None:
+    jobs = planned_after(finished, "EDITED = True\n", "models/sknn.py")
+    neighbours = {"sknn", "s_sknn", "sf_sknn", "v_sknn"}
+    for rule in ("recommend", "evaluate", "tie_sensitivity"):
+        assert {run for name, run in jobs if name == rule} == neighbours | {"blend"}
+    assert {run for name, run in jobs if name == "choose_combination"} == {"blend"}
+    rules = {name for name, _ in jobs}
+    assert {"build_leaderboard", "plot_experiment", "build_report"} <= rules
+    assert not rules & {"prepare_sessions", "split_sessions", "embed_items", "train_neural_model"}
+
+
+def test_a_comment_reruns_nothing(finished: Path) -> None:
+    files = ("models/sknn.py", "contracts.py", "nn/trainer.py")
+    assert planned_after(finished, "# Said otherwise.\n", *files) == set()
+
+
+def planned_after(folder: Path, line: str, *files: str) -> set[tuple[str, str]]:
+    """Jobs that another line at the end of modules would bring; the modules are put back."""
+    paths = [folder / "src" / "llmseqrec" / file for file in files]
+    texts = [path.read_text() for path in paths]
+    try:
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text + line)
+        return planned(folder, *QUICKSTART)
+    finally:
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text)
+
+
+def test_another_number_of_threads_changes_neural_runs_alone_and_less_than_a_seed(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "project")
+    free = ("v_sknn", "llm_seq_sim", "llm_seq_sim_whitened", "cooccurrence")
+    seeds = [f"results/sample/temporal/full/{run}/seed1" for run in (*free, "sasrec")]
+    wanted = [f"{seed}/metrics.test.json" for seed in seeds]
+    fitting = ("embed_items", "train_model", "train_neural_model")  # two, one and one thread before
+    threads = ("embed_items=1", "train_model=2", "train_neural_model=2", "recommend=2")
+    changed = ("--set-threads", *threads, "--forcerun", *fitting)
+    done = run(folder, *wanted, *QUICKSTART, *changed)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert [rule for rule in fitting if f"rule {rule}:" not in done.stderr] == []
+    before, after = contents(finished), contents(folder)
+    differing = {name for name in before if before[name] != after[name]}
+    assert {name for name in differing if "/full/sasrec/" not in name} == set()
+    moved = abs(ndcg(folder, "sasrec", 1) - ndcg(finished, "sasrec", 1))
+    assert moved <= abs(ndcg(finished, "sasrec", 2) - ndcg(finished, "sasrec", 1))
+
+
+def ndcg(folder: Path, run: str, seed: int) -> float:
+    facts = folder / "results" / "sample" / "temporal" / "full" / run / f"seed{seed}"
+    return float(read_json(facts / "metrics.test.json")["metrics"]["ndcg@20"])
 
 
 def test_redraws_tables_and_figures_without_training(finished: Path) -> None:
