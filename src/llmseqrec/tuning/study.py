@@ -79,7 +79,8 @@ class SharedStudy:
     worker: str = field(default_factory=own_name)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._started = time.monotonic()
         self._journal = self.folder / "journal.log"
         path = str(self._journal)
