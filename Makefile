@@ -13,13 +13,15 @@ QUICKSTART := --configfile config/quickstart.yaml
 # Every job is a process that imports anew: without compiled files half of its time is compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup slurm quickstart test test-slurm test-envs fuzz lint format bench lock docs clean
+.PHONY: help setup slurm quickstart test test-slurm test-envs test-faults test-faults-bounded
+.PHONY: fuzz lint format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart  a report from the embedded sample (synthetic data)"
 	@echo "make test        linters, tests, dry runs, quickstart end to end"
 	@echo "make slurm       Snakemake for a SLURM cluster, into .venv-slurm (docs/cluster.md)"
+	@echo "make test-faults kills, full disks, damaged files (docs/reliability.md)"
 	@echo "make fuzz        hostile input, for as long as it takes (a quarter of an hour)"
 	@echo "make lint        ruff, mypy, snakefmt, snakemake --lint, known flaws of packages"
 	@echo "make test-slurm  the quickstart on a SLURM cluster of this machine's own (as root, on Debian)"
@@ -91,6 +93,14 @@ fuzz: setup
 # The environments of the rules without conda: a plain one for each file of envs/, kept in .envs.
 test-envs: setup slurm
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/envs --durations=0
+
+# Kills, full disks, lost permissions, damage (docs/reliability.md).
+test-faults: setup
+	FAULTS=all FAULTS_SUMMARY=results/faults/summary.txt OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults
+
+# A part of it, drawn by FAULTS_SEED.
+test-faults-bounded: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults
 
 bench: setup
 	$(BIN)/python -m benchmarks
