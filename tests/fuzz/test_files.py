@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmseqrec.contracts import SESSIONS, read_array, read_json, read_table, write_table
+from llmseqrec.arrays import read_array
+from llmseqrec.contracts import SESSIONS, read_json, read_table, write_table
 from llmseqrec.data.checksums import read_checksums
 from llmseqrec.data.splits import test_membership as read_membership
 from llmseqrec.evaluation.external import read_external
