@@ -99,7 +99,7 @@ def test_every_job_ran_on_the_cluster_with_what_it_asked_for(on_cluster: OnClust
         # Of a group that was cancelled, what had ended counts.
         assert job["JobState"] in ("COMPLETED", "CANCELLED"), path
         assert job["NodeList"] == node
-    by_group = {job["Comment"]: job for job in on_cluster.jobs.values()}
+    by_group = {job.get("Comment", ""): job for job in on_cluster.jobs.values()}
     neural = next(job for name, job in by_group.items() if "sasrec" in name)
     # What the largest of its jobs needs, though some of them could run side by side.
     assert (neural["Partition"], neural["TresPerJob"]) == ("gpu", "gres:gpu:1")
