@@ -324,7 +324,8 @@ def test_a_wrong_file_ends_the_script_in_one_line(tiny: Tiny, tmp_path: Path) ->
 def test_a_wrong_membership_file_ends_the_script_in_one_line(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("user 1\nuser 77\n")
     split = split_params(tiny) | {"test_sessions": str(tmp_path / "ids.txt")}
-    with pytest.raises(SystemExit, match=r"^error: .*ids\.txt: .* 1 unknown, first 'user 77' in line 2$"):
+    told = r"^error: .*ids\.txt: .* 1 unknown, first 'user 77' in line 2$"
+    with pytest.raises(SystemExit, match=told):
         run_script(
             "split_sessions",
             tmp_path,
