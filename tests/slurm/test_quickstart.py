@@ -78,12 +78,12 @@ def on_cluster(
         killed.stderr.close()
     first = run_id(messages)
     cluster.cancel(first)
-    jobs = cluster.jobs(first)
     stamps = {path: (folder / path).stat().st_mtime_ns for path in finished_logs(messages)}
     resumed = submit(folder, *QUICKSTART, *JOINED)
     _, messages = resumed.communicate(timeout=3000)
     assert resumed.returncode == 0, messages[-4000:]
-    return OnCluster(folder, stamps, jobs | cluster.jobs(run_id(messages)))
+    # Asked for now, since a job that was just cancelled may still be completing.
+    return OnCluster(folder, stamps, cluster.jobs(first) | cluster.jobs(run_id(messages)))
 
 
 def finished_logs(messages: str) -> list[str]:
