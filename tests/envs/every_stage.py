@@ -51,6 +51,7 @@ SIMILARITIES = {
 }
 # What asks for the rules that the quickstart lacks: of searches, prompts, others' lists, vectors.
 WANTED = (
+    f"{FOLDER}/full/near/seed1/metrics.test.json",  # of FEWEST, to be compared
     f"{FOLDER}/full/best/seed1/metrics.test.json",
     f"{FOLDER}/full/theirs/seed1/metrics.test.json",
     "results/tables/prompts.tiny.temporal.csv",
