@@ -111,8 +111,11 @@ def test_every_job_ran_on_the_cluster_with_what_it_asked_for(on_cluster: OnClust
 
 def test_neural_jobs_were_given_a_gpu_and_no_others(on_cluster: OnCluster) -> None:
     given = {str(path): gpus for path, (_, _, gpus) in on_cluster.places().items()}
+    # What was left of a group after the kill may be steps that need none, such as its metrics.
+    computed = ("/embed_items/", "/train_model/sample.temporal.full.", "/recommend/")
     for neural in ("/embed_items/", ".full.sasrec.", ".full.llm2sasrec."):
-        found = {gpus for path, gpus in given.items() if neural in path}
+        paths = [path for path in given if neural in path and any(c in path for c in computed)]
+        found = {given[path] for path in paths}
         assert found
         assert found <= {"0", "1"}
     assert {gpus for path, gpus in given.items() if ".full.most_popular." in path} == {"none"}
