@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -44,7 +45,8 @@ def board():
 
 
 def small(values, **options):
-    frame = pd.DataFrame({"model": list("abcd"[: len(values)]), "value": values})
+    models = [chr(ord("a") + place % 26) for place in range(len(values))]
+    frame = pd.DataFrame({"model": models, "value": values})
     columns = [Column("model", "Model"), Column("value", "Value", **options)]
     return frame, Layout("Title", "Caption", columns)
 
@@ -103,16 +105,56 @@ def test_latex_is_balanced_and_escaped(board):
         assert cells == {len(tabular[0])}
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(tmp_path, board):
-    write_tables(*board, tmp_path / "board")
-    (tmp_path / "paper.tex").write_text(
-        r"\documentclass{article}\usepackage{booktabs,graphicx}"
-        r"\begin{document}\input{board.tex}\end{document}"
-    )
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
+def test_latex_sets_many_rows_as_several_tables_of_one_number():
+    frame, layout = small(np.arange(100) / 128, decimals=3, ranked=True)
+    tex = to_latex(frame, layout)
+    pages = tex.split(r"\begin{table*}")[1:]
+    assert len(pages) == 3
+    rows = [re.findall(r"(0\.\d{3})\}? \\\\", page) for page in pages]
+    assert [value for page in rows for value in page] == [f"{n / 128:.3f}" for n in range(100)]
+    assert max(map(len, rows)) - min(map(len, rows)) <= 1
+    assert tex.count(r"\textbf{") == 1  # best of all rows, not of each page
+    assert [r"\addtocounter{table}{-1}" in page for page in pages] == [False, True, True]
+
+
+def test_latex_tells_a_note_on_the_pages_that_refer_to_it():
+    frame, layout = small(np.arange(50) / 64, decimals=2)
+    frame["why"] = [""] * 49 + ["no key"]
+    first, last = to_latex(frame, replace(layout, note="why")).split(r"\begin{table*}")[1:]
+    assert "no key" not in first
+    assert "no key" in last
+
+
+@pytest.fixture
+def latex_log(tmp_path):
+    """Compiles a frame's table as a paper would; what LaTeX says."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+
+    def compiled(frame, layout):
+        write_tables(frame, layout, tmp_path / "board")
+        (tmp_path / "paper.tex").write_text(
+            r"\documentclass{article}\usepackage{booktabs,graphicx}"
+            r"\begin{document}\input{board.tex}\end{document}"
+        )
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        return done.stdout
+
+    return compiled
+
+
+def test_latex_compiles(latex_log, board):
+    assert "Output written on paper.pdf" in latex_log(*board)
+
+
+def test_latex_of_many_rows_fits_its_pages(latex_log, board):
+    frame, layout = board
+    many = pd.concat([frame] * 12, ignore_index=True)
+    assert "Float too large" not in latex_log(many, layout)
+    frame, layout = small(np.arange(200) / 256, decimals=3)
+    assert "Float too large" not in latex_log(frame, layout)
 
 
 class Page(HTMLParser):

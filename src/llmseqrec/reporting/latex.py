@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -12,34 +12,32 @@ from llmseqrec.reporting.cells import Cell, Column, Emphasis, Layout, footnotes,
 PANEL = 10
 # Columns that fit the text width as they are.
 NARROW = 6
+# Rows of a page under the longest caption, of all panels: as they are, and where the width shrinks.
+ROWS, SHRUNK_ROWS = 35, 60
 MARKS: dict[Emphasis, str] = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 
 
 def to_latex(frame: pd.DataFrame, layout: Layout) -> str:
-    """A floating table that fits the text width; needs the packages booktabs and graphicx.
+    """Floating tables that fit the page; they need the packages booktabs and graphicx.
 
     Many columns are set as panels below each other, which repeat the first text column and what
-    stands before it; rows that have nothing to say in a further panel are left out of it. Notes
-    become footnotes.
+    stands before it; rows that have nothing to say in a further panel are left out of it. Many
+    rows are set as several tables of one number. Notes become footnotes.
     """
     names, panels = _panels(layout.columns, layout.together)
+    shown = [[*names, *columns] for columns in panels]
     numbers, notes = footnotes(frame[layout.note] if layout.note else [""] * len(frame))
     marks = ["" if number is None else rf"\textsuperscript{{{number}}}" for number in numbers]
-    tabulars = [
-        _tabular(frame, names, columns, marks if first else None)
-        for first, columns in zip([True] + [False] * len(panels), panels, strict=False)
-    ]
-    lines = [
-        r"% needs \usepackage{booktabs,graphicx}",
-        r"\begin{table*}",
-        r"\centering",
-        rf"\caption{{{escape(layout.title)}. {escape(layout.caption)}}}",
-        "\n\n\\medskip\n".join(tabulars),
-    ]
-    if notes:
-        texts = [rf"\textsuperscript{{{number}}} {escape(note)}" for number, note in notes.items()]
-        lines += ["", r"\medskip", r"\footnotesize\raggedright", ".\n".join(texts) + "."]
-    return "\n".join([*lines, r"\end{table*}", ""])
+    first, *further = (present(frame, columns) for columns in shown)
+    bodies = [_rows(first, len(names), marks), *(_rows(each, len(names)) for each in further)]
+    heights = [sum(map(bool, lines)) for lines in zip(*bodies, strict=True)]
+    narrow = all(len(columns) <= NARROW for columns in shown)
+    tables: list[str] = []
+    for page in _pages(heights, ROWS if narrow else SHRUNK_ROWS):
+        rows = [[body[place] for place in page if body[place]] for body in bodies]
+        used = {n: notes[n] for place in page if (n := numbers[place])}
+        tables.append(_table(layout, shown, rows, used, continued=bool(tables)))
+    return "\n".join([r"% needs \usepackage{booktabs,graphicx}", *tables])
 
 
 def escape(text: str) -> str:
@@ -62,25 +60,67 @@ def _panels(
     return columns[:split], [rest[size * n : size * (n + 1)] for n in range(count)]
 
 
-def _tabular(
-    frame: pd.DataFrame,
-    names: Sequence[Column],
-    columns: Sequence[Column],
-    marks: Sequence[str] | None,
+def _pages(heights: Sequence[int], most: int) -> list[list[int]]:
+    """Places of the rows that stand on each page, which is nearly as full as any other.
+
+    Args:
+        heights: lines of each row, in all panels.
+        most: lines of a page.
+    """
+    total, above = sum(heights), 0
+    pages: list[list[int]] = [[] for _ in range(max(-(-total // most), 1))]
+    for place, height in enumerate(heights):
+        pages[above * len(pages) // total].append(place)
+        above += height
+    return pages
+
+
+def _table(
+    layout: Layout,
+    panels: Sequence[Sequence[Column]],
+    rows: Sequence[Sequence[str]],
+    notes: Mapping[int, str],
+    *,
+    continued: bool,
 ) -> str:
-    """One panel; `marks` are footnote marks of the rows, None in a further panel."""
-    shown = [*names, *columns]
-    rows = []
-    for place, cells in enumerate(present(frame, shown)):
-        if marks is not None or any(cell.text for cell in cells[len(names) :]):
-            texts = [_cell(cell) for cell in cells]
-            texts[max(len(names) - 1, 0)] += marks[place] if marks else ""
-            rows.append(" & ".join(texts) + r" \\")
-    kinds = "".join("r" if column.numeric else "l" for column in shown)
-    header = " & ".join(escape(column.header) for column in shown) + r" \\"
+    """One page: its rows by panel, and the notes that they refer to."""
+    first, *further = zip(panels, rows, strict=True)
+    tabulars = [_tabular(*panel) for panel in [first, *(panel for panel in further if panel[1])]]
+    caption = rf"\caption{{{escape(layout.title)}. {escape(layout.caption)}}}"
+    if continued:  # under the number of the first page
+        caption = rf"\addtocounter{{table}}{{-1}}\caption{{{escape(layout.title)}, continued.}}"
+    lines = [r"\begin{table*}", r"\centering", caption, "\n\n\\medskip\n".join(tabulars)]
+    if notes:
+        texts = [rf"\textsuperscript{{{n}}} {escape(note)}" for n, note in sorted(notes.items())]
+        lines += ["", r"\medskip", r"\footnotesize\raggedright", ".\n".join(texts) + "."]
+    return "\n".join([*lines, r"\end{table*}", ""])
+
+
+def _rows(
+    rows: Sequence[Sequence[Cell]], naming: int, marks: Sequence[str] | None = None
+) -> list[str]:
+    """Lines of a panel, "" for rows that have nothing to say in it.
+
+    Args:
+        rows: cells of all rows.
+        naming: how many cells name a row; the last of them takes its footnote mark.
+        marks: footnote marks of the rows; None in a further panel.
+    """
+    lines = []
+    for place, cells in enumerate(rows):
+        texts = [_cell(cell) for cell in cells]
+        texts[max(naming - 1, 0)] += marks[place] if marks else ""
+        empty = marks is None and not any(cell.text for cell in cells[naming:])
+        lines.append("" if empty else " & ".join(texts) + r" \\")
+    return lines
+
+
+def _tabular(columns: Sequence[Column], rows: Sequence[str]) -> str:
+    kinds = "".join("r" if column.numeric else "l" for column in columns)
+    header = " & ".join(escape(column.header) for column in columns) + r" \\"
     begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", header, r"\midrule"]
     tabular = "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}"])
-    return rf"\resizebox{{\textwidth}}{{!}}{{{tabular}}}" if len(shown) > NARROW else tabular
+    return rf"\resizebox{{\textwidth}}{{!}}{{{tabular}}}" if len(columns) > NARROW else tabular
 
 
 def _cell(cell: Cell) -> str:
