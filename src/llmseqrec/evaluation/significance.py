@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 from llmseqrec.evaluation.bootstrap import portions
 
@@ -50,6 +49,8 @@ def paired_p_values(
 
 def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:
     """(n,) p-values adjusted for n comparisons by Holm's method."""
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     if not len(p_values):
         return np.empty(0)
     adjusted: NDArray[Any] = multipletests(p_values, method="holm")[1]

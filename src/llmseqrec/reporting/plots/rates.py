@@ -16,7 +16,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.proportion import proportion_confint
 
 from llmseqrec.reporting.leaderboard import Label
 from llmseqrec.reporting.metric_names import metric_header
@@ -128,7 +127,7 @@ def position_rates(found: Mapping[str, Mapping[str, Any]], level: float = 0.95) 
     for model, counted in found.items():
         hits, n = np.asarray(counted["hits"]), counted["sessions"]
         with np.errstate(invalid="ignore"):
-            low, high = proportion_confint(hits, n, alpha=1 - level, method="wilson")
+            low, high = _wilson(hits, n, level)
             rate = hits / n
         places = np.arange(len(hits))
         named = {"bin": places, "range": (places + 1).astype(str)}
@@ -203,8 +202,15 @@ def _rates(
     sums = np.bincount(index[known], weights=hit[known], minlength=bins)
     with np.errstate(invalid="ignore"):
         rate = sums / sessions
-        low, high = proportion_confint(sums, sessions, alpha=1 - level, method="wilson")
+        low, high = _wilson(sums, sessions, level)
     return {"sessions": sessions, "hit_rate": rate, "ci_low": low, "ci_high": high}
+
+
+def _wilson(hits: ArrayLike, sessions: ArrayLike, level: float) -> Any:
+    """Lower and upper ends of the rates' intervals."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
+    return proportion_confint(hits, sessions, alpha=1 - level, method="wilson")
 
 
 def _ranges(lowest: NDArray[np.int64], highest: NDArray[np.int64]) -> list[str]:
