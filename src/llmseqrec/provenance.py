@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -89,7 +89,7 @@ def _fingerprint_of(path: Path) -> tuple[str, frozenset[str]]:
     """Hash of one file's syntax tree, and the first-party modules it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -102,6 +102,16 @@ def _fingerprint_of(path: Path) -> tuple[str, frozenset[str]]:
     return found.hexdigest(), own
 
 
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The tree, all its statements and what holds some; expressions, most of the nodes, are not."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            pending += getattr(node, field, ())
+
+
 def _drop_docstring(node: ast.AST) -> None:
     if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return
@@ -111,10 +121,15 @@ def _drop_docstring(node: ast.AST) -> None:
 
 
 def _module_path(name: str) -> Path | None:
+    return _path_below(PACKAGE_ROOT, name)
+
+
+@cache
+def _path_below(root: Path, name: str) -> Path | None:
     head, *rest = name.split(".")
-    if head != PACKAGE_ROOT.name:
+    if head != root.name:
         return None
-    base = PACKAGE_ROOT.joinpath(*rest)
+    base = root.joinpath(*rest)
     for candidate in (base.with_suffix(".py"), base / "__init__.py"):
         if candidate.is_file():
             return candidate
