@@ -174,6 +174,11 @@ def _fitted_once(name: str, options: str, seed: int) -> Recommender[Any]:
     return model
 
 
+def brief(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options to train a few epochs only: enough to see whether two trainings are the same."""
+    return {"max_epochs": 4} | options if MODELS[name].neural else options
+
+
 def fit(model: Recommender[Any], train: Sessions | None = None) -> None:
     """Fit to the training sessions; they also decide when to stop, as four held out are too few."""
     train = sessions_of(training_lists()) if train is None else train
@@ -311,6 +316,7 @@ def test_a_saved_model_gives_the_same_lists(
 def test_the_same_seed_gives_the_same_model_and_lists(
     name: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
+    options = brief(name, options)
     first, second = fitted(name, options), unfitted(name, options)
     fit(second)
     first.save(tmp_path / "first")
@@ -355,6 +361,7 @@ def test_prompts_may_be_memory_mapped(name: str, options: dict[str, Any], tmp_pa
 def test_training_sessions_may_be_memory_mapped(
     name: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
+    options = brief(name, options)
     sessions_of(training_lists()).save(tmp_path / "train")
     model = unfitted(name, options)
     fit(model, Sessions.load(tmp_path / "train"))
