@@ -78,9 +78,10 @@ format: setup
 	$(BIN)/snakefmt Snakefile workflow
 
 # One thread a worker, since more would wait for one another; a file is one worker's, so that its
-# workflow runs once.
+# workflow runs once. In the order of tests/conftest.py: by the number of their tests, the longest
+# files would come last.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A cluster of two nodes on this machine, where Debian's SLURM can be had; else skipped.
 test-slurm: slurm

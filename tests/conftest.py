@@ -24,7 +24,14 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
+WORKFLOWS = ROOT / "tests" / "workflow"
 DAY = 86_400
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run workflows first, the longest before all: what is short fills the end."""
+    items.sort(key=lambda item: WORKFLOWS not in item.path.parents)
+    items.sort(key=lambda item: item.path != WORKFLOWS / "test_quickstart.py")
 
 
 @pytest.fixture(scope="session")
