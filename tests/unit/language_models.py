@@ -86,6 +86,7 @@ def kill_after_steps(code: str, state_dir: Path, steps: int) -> int:
         while steps_kept(state_dir) < steps:
             assert process.poll() is None, "the training ended before it was killed"
             assert time.monotonic() < give_up, "no such checkpoint within the time"
+            time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

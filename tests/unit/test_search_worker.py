@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -190,6 +191,7 @@ def test_two_workers_killed_and_resumed_do_every_trial_once(searched: Searched) 
     workers = [start(searched, "near"), start(searched, "near")]
     while finished(folder / "journal.log") < 12:
         assert all(worker.poll() is None for worker in workers), "ended before it was killed"
+        time.sleep(0.01)
     for worker in workers:
         worker.send_signal(signal.SIGKILL)
     for worker in workers:

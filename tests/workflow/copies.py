@@ -23,7 +23,8 @@ def copy_project(target: Path) -> Path:
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+            # With compiled files, which are valid for copies; those being written end in a number.
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("*.pyc.*"))
         else:
             shutil.copy(source, target / part)
     return target

@@ -69,6 +69,7 @@ def kill_in_training(folder: Path) -> None:
         while epochs_kept(folder) < 2:
             assert running.poll() is None, "the workflow ended before it was killed"
             assert time.monotonic() < give_up, "no two epochs within the time"
+            time.sleep(0.01)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
