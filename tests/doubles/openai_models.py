@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from openai.types import Completion
@@ -14,10 +15,12 @@ from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent, JobCreat
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 from pydantic import TypeAdapter
 
-from llmseqrec.llm.pairs import Pair
-from llmseqrec.llm.sampling import SamplingOptions
 from tests.doubles.openai_server import OpenAIDouble, OpenAIHandler, file_object
-from tests.doubles.writer import LONGEST, Writer
+
+# Whoever only asks the service, such as a process that is killed, needs no torch.
+if TYPE_CHECKING:
+    from llmseqrec.llm.pairs import Pair
+    from tests.doubles.writer import Writer
 
 CHAT = TypeAdapter(CompletionCreateParamsNonStreaming)
 JOB = TypeAdapter(JobCreateParams)
@@ -30,6 +33,7 @@ class OpenAIModelsDouble(OpenAIDouble):
 
     def __init__(self) -> None:
         super().__init__()
+        import_module("tests.doubles.writer")  # now: a client waits for an answer not long
         self.models |= {BASE: None, RETIRED: "2026-10-23", "babbage-002": None}
         self.writers: dict[str, Writer] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -56,6 +60,8 @@ def prompt_of(asked: dict[str, Any]) -> str:
 
 def pair_of(line: dict[str, Any]) -> Pair:
     """A line of a training file, held to the service's format."""
+    from llmseqrec.llm.pairs import Pair
+
     if "messages" not in line:
         assert set(line) == {"prompt", "completion"}
         return Pair(line["prompt"], line["completion"])
@@ -68,6 +74,9 @@ def pair_of(line: dict[str, Any]) -> Pair:
 
 def written(double: OpenAIModelsDouble, url: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Answers of a model."""
+    from llmseqrec.llm.sampling import SamplingOptions
+    from tests.doubles.writer import LONGEST, Writer
+
     chat = url == "/v1/chat/completions"
     if chat:
         CHAT.validate_python(asked)
@@ -124,6 +133,8 @@ def submitted(double: OpenAIModelsDouble, asked: dict[str, Any]) -> dict[str, An
 
 def seen(double: OpenAIModelsDouble, job: dict[str, Any]) -> dict[str, Any]:
     """A job as it is now: trained when it was looked at often enough."""
+    from tests.doubles.writer import Writer
+
     double.looks_at_job -= 1
     if double.looks_at_job >= 0 or job["status"] != "running":
         return job

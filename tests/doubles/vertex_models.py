@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from google.cloud.aiplatform_v1.types import (
@@ -15,11 +16,13 @@ from google.cloud.aiplatform_v1.types import (
 )
 from google.protobuf.json_format import ParseDict
 
-from llmseqrec.llm.pairs import Pair
-from llmseqrec.llm.sampling import SamplingOptions
 from tests.doubles.server import Double, Handler
 from tests.doubles.vertex_server import refuse
-from tests.doubles.writer import LONGEST, Writer
+
+# Whoever only asks the service, such as a process that is killed, needs no torch.
+if TYPE_CHECKING:
+    from llmseqrec.llm.pairs import Pair
+    from tests.doubles.writer import Writer
 
 BASE = "gemini-x-flash"
 JOBS = re.compile(r"/v1/projects/p1/locations/([\w-]+)/tuningJobs(?:/(\d+))?$")
@@ -32,6 +35,7 @@ class VertexModelsDouble(Double):
 
     def __init__(self) -> None:
         super().__init__()
+        import_module("tests.doubles.writer")  # now: a client waits for an answer not long
         self.objects: dict[str, bytes] = {}
         self.jobs: list[dict[str, Any]] = []
         self.writers: dict[str, Writer] = {}
@@ -57,6 +61,8 @@ def prompt_of(asked: dict[str, Any]) -> str:
 
 
 def pair_of(line: dict[str, Any]) -> Pair:
+    from llmseqrec.llm.pairs import Pair
+
     *user, model = line["contents"]
     assert model["role"] == "model"
     return Pair(prompt_of(line | {"contents": user}), text_of(model))
@@ -125,6 +131,8 @@ class VertexModelsHandler(Handler):
 
     def seen(self, job: dict[str, Any]) -> dict[str, Any]:
         """A job as it is now: trained when it was looked at often enough."""
+        from tests.doubles.writer import Writer
+
         double = self.double
         double.looks_at_job -= 1
         if double.looks_at_job >= 0 or job["state"] != "JOB_STATE_RUNNING":
@@ -146,6 +154,9 @@ class VertexModelsHandler(Handler):
         return job
 
     def generate(self, name: str, asked: dict[str, Any]) -> None:
+        from llmseqrec.llm.sampling import SamplingOptions
+        from tests.doubles.writer import LONGEST, Writer
+
         double = self.double
         ParseDict(asked, GenerateContentRequest.pb(GenerateContentRequest()))
         with double.lock:
