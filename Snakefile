@@ -29,6 +29,10 @@ include: "workflow/rules/page.smk"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    claim_own_files()
+
+
 localrules:
     all,
     tables,

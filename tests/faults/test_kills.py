@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from llmseqrec.services.ledger import Ledger
 from tests.doubles.openai_models import OpenAIModelsDouble
 from tests.faults.amount import chance, some
+from tests.faults.bought import nothing_is_bought_twice
 from tests.faults.conftest import note
 from tests.faults.world import Job, World, differing, visible
 
@@ -40,7 +39,6 @@ KILLS = {
     "build_report": 2,
 }
 CASES = [(title, number) for title, count in KILLS.items() for number in range(count)]
-IN_FLIGHT = 2  # services.concurrency of the project
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,3 @@ def trials_are_the_same(world: World, folder: Path) -> None:
         (folder / output).unlink()
     done = world.run(merge, folder)
     assert done.returncode == 0, done.stderr
-
-
-def nothing_is_bought_twice(services: OpenAIModelsDouble, folder: Path) -> None:
-    """But for requests that were in flight; the ledger counts what may have been billed."""
-    assert services.steps in ([], ["files", "files", "jobs"])
-    repeated = _repeated(services.asked)
-    assert sum(repeated.values()) <= IN_FLIGHT
-    assert max(services.received.values(), default=1) <= 2  # all texts go in one request
-    balance = Ledger(folder / "state" / "ledger.sqlite").balance()
-    assert balance.spent + balance.lost + balance.reserved > 0
-    assert balance.unpriced == 0
-
-
-def _repeated(asked: Mapping[str, int]) -> dict[str, int]:
-    return {request: times - 1 for request, times in asked.items() if times > 1}

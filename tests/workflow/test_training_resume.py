@@ -87,7 +87,6 @@ def test_a_killed_training_resumes_and_ends_as_an_undisturbed_one(tmp_path: Path
     kept = epochs_kept(killed)
     assert 2 <= kept < EPOCHS
     assert not (killed / MODEL).exists()
-    assert list((killed / ".snakemake" / "locks").iterdir())  # what would stop the next call
 
     resumed = run(killed, "--configfile", "mine.yaml", "--", MODEL)
     assert resumed.returncode == 0, resumed.stderr[-3000:]

@@ -1,16 +1,23 @@
 from llmseqrec.config import parse_config
 from llmseqrec.plan import Plan
 from llmseqrec.registry import EMBEDDING_PROVIDERS, RAW_FORMATS
-from llmseqrec.stale_locks import remove_stale_locks
-
-if workflow.is_main_process:
-    ALIVE = remove_stale_locks(Path(".snakemake"))
+from llmseqrec.workflow_claims import Claims
 
 try:
+    CLAIMS = Claims(Path(".snakemake")) if workflow.is_main_process else None
     CONFIG = parse_config(config)
     PLAN = Plan(CONFIG, Path(workflow.basedir))
 except InputError as problem:
     raise WorkflowError(str(problem))
+
+
+def claim_own_files():
+    """Before the first job, and not in a dry run: nobody else is to make the same files."""
+    noted = workflow.persistence
+    try:
+        CLAIMS.claim(noted.all_outputfiles(), noted.all_inputfiles())
+    except InputError as problem:
+        raise WorkflowError(str(problem))
 
 
 def one_of(names):
