@@ -31,6 +31,7 @@ report: "workflow/report/workflow.rst"
 
 onstart:
     claim_own_files()
+    start_jobs_without_a_limit()
 
 
 localrules:
