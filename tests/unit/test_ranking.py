@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from llmseqrec.evaluation.products import COPIED_ROWS, single_threaded_product
 from llmseqrec.evaluation.ranking import (
     MAX_BLOCK_COLUMNS,
     MAX_CHUNK_ROWS,
@@ -183,6 +186,18 @@ def test_blocks_of_items_change_nothing(
     by_blocks = rank_dot(queries, table, seen, 30)
     assert by_blocks[0].tobytes() == whole[0].tobytes()
     assert by_blocks[1].tobytes() == whole[1].tobytes()
+
+
+@pytest.mark.parametrize("n_items", [1, COPIED_ROWS, 3 * COPIED_ROWS + 7])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_table_copied_by_slices_of_items_is_whole(n_items: int, order: Literal["C", "F"]) -> None:
+    rng = np.random.default_rng(7)
+    queries = rng.standard_normal((20, 5), dtype=np.float32)
+    table = rng.standard_normal((n_items, 5), dtype=np.float32)
+    out = np.empty((20, n_items), dtype=np.float32)
+    with single_threaded_product(np.asarray(table, order=order)) as multiply:
+        multiply(queries, slice(0, n_items), out)
+    assert out.tobytes() == (queries @ np.ascontiguousarray(table.T)).tobytes()
 
 
 def test_no_buffer_is_as_wide_as_a_large_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
