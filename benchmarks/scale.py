@@ -28,9 +28,10 @@ from benchmarks.scale_data import Size, write_amazon, write_csv  # noqa: E402
 from benchmarks.scale_stages import STAGES  # noqa: E402
 from llmseqrec.contracts import write_json  # noqa: E402
 
-INTERACTIONS = 198_500  # of one Beauty
+DRIVERS = {"an interaction": 198_500, "an item": 12_000, "a session": 22_363}  # of one Beauty
 MACHINES = (24, 64)  # GiB
 BASE = 0.2  # GiB that a process has before it reads anything: libraries
+LEAST = 0.05  # seconds; less than that is not told apart
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,24 @@ def one(shop: Path, stage: str, prompts: int) -> dict[str, Any] | None:
 
 
 def predicted(measured: dict[float, dict[str, Any]], times: float) -> dict[str, float] | None:
-    """Seconds and GiB at another size, on a line through the two largest sizes measured."""
+    """Seconds and GiB at another size, on the lines through what was measured."""
     if not measured:
         return None
     return {name: float(np.polyval(line(measured, name), times)) for name in ("cpu", "gib")}
 
 
 def line(measured: dict[float, dict[str, Any]], name: str) -> tuple[float, float]:
-    """Slope a Beauty, and what does not grow; a single size is taken to grow from nothing."""
-    sizes = sorted(measured)[-2:]
-    values = [measured[size][name] for size in sizes]
+    """Slope a Beauty, and what does not grow; a single size is taken to grow from nothing.
+
+    Deviations count in proportion to what was measured: a small size says as much as a large one.
+    """
+    sizes = np.array(sorted(measured), dtype=float)
+    values = np.array([measured[size][name] for size in sizes])
     if len(sizes) == 1:
         base = BASE if name == "gib" else 0.0
-        return (values[0] - base) / sizes[0], base
-    slope = max(values[1] - values[0], 0.0) / (sizes[1] - sizes[0])
-    return slope, values[1] - slope * sizes[1]
+        return float(values[0] - base) / sizes[0], base
+    slope, base = np.polyfit(sizes, values, 1, w=1 / np.maximum(values, LEAST))
+    return (float(slope), float(base)) if slope > 0 else (0.0, float(values.mean()))
 
 
 def cell(took: dict[str, Any]) -> str:
@@ -106,28 +110,39 @@ def cell(took: dict[str, Any]) -> str:
 
 
 def table(found: dict[str, dict[float, dict[str, Any]]]) -> str:
-    """A row a stage: measured values, what an interaction costs, and what fits."""
+    """A row a stage: measured values, what the smaller sizes said of the largest, what fits."""
     sizes = sorted({size for measured in found.values() for size in measured})
     heads = [f"{size:g} x" for size in sizes]
-    heads += ["µs an interaction", "bytes an interaction", *(f"fits {g} GiB to" for g in MACHINES)]
+    heads += [f"{sizes[-1]:g} x, predicted", *(f"fits {limit} GiB up to" for limit in MACHINES)]
     rows = [["stage", *heads], ["---"] * (len(heads) + 1)]
     for stage, measured in found.items():
         if not measured:
             continue
         cells = [cell(measured[size]) if size in measured else "–" for size in sizes]
-        seconds, _ = line(measured, "cpu")
+        before = predicted({s: took for s, took in measured.items() if s < sizes[-1]}, sizes[-1])
         gib, base = line(measured, "gib")
-        cells += [f"{1e6 * seconds / INTERACTIONS:.2f}", f"{2**30 * gib / INTERACTIONS:.0f}"]
+        cells.append(cell(before) if before else "–")
         cells += [f"{(limit - base) / gib:,.0f} x" if gib > 0 else "any" for limit in MACHINES]
         rows.append([stage, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def slopes(found: dict[str, dict[float, dict[str, Any]]]) -> str:
+    """What one more interaction, item and session take in each stage: time and memory."""
+    rows = [["stage", *(f"µs, bytes {each}" for each in DRIVERS)], ["---"] * (len(DRIVERS) + 1)]
+    for stage, measured in found.items():
+        if measured:
+            cpu, gib = line(measured, "cpu")[0], line(measured, "gib")[0]
+            each = (f"{1e6 * cpu / n:.2f}, {2**30 * gib / n:,.0f}" for n in DRIVERS.values())
+            rows.append([stage, *each])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def main(asked: Asked, folder: Path | None) -> None:
-    """Measure, print the table and write it to results/benchmarks/scale.json."""
+    """Measure, print the tables and write all to results/benchmarks/scale.json."""
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(folder or Path(temporary), asked)
-    print(table(found))
+    print(f"{table(found)}\n\n{slopes(found)}")
     plain = {s: {f"{size:g}": took for size, took in rows.items()} for s, rows in found.items()}
     content = {"prompts": asked.prompts, "stages": plain, "machine": machine()}
     write_json(content, RESULTS / "scale.json")

@@ -3,6 +3,7 @@
 Run with `python -m benchmarks scale_jobs`. Times are processor seconds: of a dry run, of another
 once all outputs exist and were touched, and of touching them with both schedulers, which goes
 through the whole queue of jobs and runs none. Runs are SKNN with random samples, five seeds each.
+A queue that takes longer than `--limit` seconds on the clock is stopped, which is told.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,19 +68,34 @@ def project(root: Path, runs: int) -> None:
     (root / "many.yaml").write_text(yaml.safe_dump(configuration(runs, root / "raw")))
 
 
-def snakemake(root: Path, *options: str) -> tuple[str, float]:
-    """What it printed, and its processor seconds."""
+def snakemake(root: Path, *options: str, limit: float | None = None) -> tuple[str, float]:
+    """What it printed, and its processor seconds.
+
+    Raises:
+        subprocess.TimeoutExpired: it was stopped after `limit` seconds on the clock.
+    """
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "many.yaml"]
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [*command, *options], cwd=root, env=kept, capture_output=True, text=True, check=False
-    )
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=root,
+        env=kept,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a solver with it
+            raise
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(f"error: {(done.stdout + done.stderr)[-2000:]}")
+    if process.returncode:
+        raise SystemExit(f"error: {printed[-2000:]}")
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.stdout + done.stderr, spent
+    return printed, spent
 
 
 def make_outputs(root: Path, printed: str) -> None:
@@ -93,7 +110,7 @@ def make_outputs(root: Path, printed: str) -> None:
                 path.mkdir(exist_ok=True)
 
 
-def measure(runs: int, *, ilp: bool) -> dict[str, float]:
+def measure(runs: int, limit: float) -> dict[str, float]:
     """Seconds of everything for a number of runs."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -101,27 +118,34 @@ def measure(runs: int, *, ilp: bool) -> dict[str, float]:
         printed, planned = snakemake(root, "-n")
         found: dict[str, float] = {"jobs": float(re.findall(r"^total +(\d+)", printed, re.M)[0])}
         found["dry_run"] = planned
+        print(f"{found['jobs']:.0f} jobs: dry_run {planned:.1f}", end="", flush=True)
         make_outputs(root, printed)
-        _, found["queue_greedy"] = snakemake(root, "--touch", "--forceall", "-q")
-        _, found["up_to_date"] = snakemake(root, "-n", "-q")
-        if ilp:
-            options = ("--touch", "--forceall", "-q", "--scheduler", "ilp")
-            _, found["queue_ilp"] = snakemake(root, *options)
+        touch = ("--touch", "--forceall", "-q")
+        for name, options in (
+            ("queue_greedy", touch),
+            ("up_to_date", ("-n", "-q")),
+            ("queue_ilp", (*touch, "--scheduler", "ilp")),
+        ):
+            try:
+                _, found[name] = snakemake(root, *options, limit=limit)
+            except subprocess.TimeoutExpired:
+                found[f"{name}_stopped_after"] = limit
+                print(f"  {name} stopped after {limit:.0f}", end="", flush=True)
+            else:
+                print(f"  {name} {found[name]:.1f}", end="", flush=True)
+    print()
     return found
 
 
-def main(sizes: list[int], ilp_to: int) -> None:
-    """Measure each number of runs, print it and write all to results/benchmarks/scale_jobs.json."""
-    cases = []
-    for runs in sizes:
-        cases.append(measure(runs, ilp=runs <= ilp_to))
-        print("  ".join(f"{name} {value:,.1f}" for name, value in cases[-1].items()), flush=True)
+def main(sizes: list[int], limit: float) -> None:
+    """Measure each number of runs and write all to results/benchmarks/scale_jobs.json."""
+    cases = [measure(runs, limit) for runs in sizes]
     write_json({"cases": cases, "machine": machine()}, RESULTS / "scale_jobs.json")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, nargs="+", default=[5, 62, 312])
-    parser.add_argument("--ilp-to", type=int, default=62, help="most runs for the ilp scheduler")
+    parser.add_argument("--limit", type=float, default=900.0, help="seconds a queue may take")
     given = parser.parse_args()
-    main(given.runs, given.ilp_to)
+    main(given.runs, given.limit)
