@@ -4,7 +4,9 @@ Run with `python -m benchmarks scale`; `--times 1 10`, `--stages embed reduce_pc
 ask for less. Data are generated (`scale_data`) into a temporary folder, or into `--folder`, which
 is kept; 100 times Beauty needs 10 GB of disk. Every stage is a process of its own. Sizes are gone
 through in turn, and what a stage took at one of them tells the next: one that would not fit into
-`--memory` is left out there, and only predicted.
+`--memory` is left out there, and only predicted. What was measured is added to
+results/benchmarks/scale.json, so that a large size can be measured by parts in a `--folder`; the
+tables are of all that stands there (`--stages` without a name prints them alone).
 """
 
 import argparse
@@ -26,9 +28,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from benchmarks.common import RESULTS, machine  # noqa: E402
 from benchmarks.scale_data import Size, write_amazon, write_csv  # noqa: E402
 from benchmarks.scale_stages import STAGES  # noqa: E402
-from llmseqrec.contracts import write_json  # noqa: E402
+from llmseqrec.contracts import read_json, write_json  # noqa: E402
 
 DRIVERS = {"an interaction": 198_500, "an item": 12_000, "a session": 22_363}  # of one Beauty
+TARGET = RESULTS / "scale.json"
 MACHINES = (24, 64)  # GiB
 BASE = 0.2  # GiB that a process has before it reads anything: libraries
 LEAST = 0.05  # seconds; less than that is not told apart
@@ -44,24 +47,23 @@ class Asked:
     memory: float
 
 
-def measure(folder: Path, asked: Asked) -> dict[str, dict[float, dict[str, Any]]]:
-    """What every stage took, by size."""
-    found: dict[str, dict[float, dict[str, Any]]] = {stage: {} for stage in asked.stages}
+def measure(folder: Path, asked: Asked, found: dict[str, dict[float, dict[str, Any]]]) -> None:
+    """What every stage took, by size, into `found` and the file of results."""
     for times in asked.times:
         shop = folder / f"{times:g}"
         if not (shop / "items.csv").is_file():  # it is written last
             write_amazon(shop, Size(times))
             write_csv(shop, Size(times))
         for stage in asked.stages:
-            expected = predicted(found[stage], times)
+            expected = predicted({s: t for s, t in found[stage].items() if s != times}, times)
             if expected and expected["gib"] > asked.memory:
                 print(f"{times:g} x {stage}: left out, {expected['gib']:.1f} GiB predicted")
                 continue
             took = one(shop, stage, asked.prompts)
             if took is not None:
                 found[stage][times] = took
+                keep(found, asked.prompts)
                 print(f"{times:g} x {stage}: {cell(took)}", flush=True)
-    return found
 
 
 def one(shop: Path, stage: str, prompts: int) -> dict[str, Any] | None:
@@ -138,20 +140,33 @@ def slopes(found: dict[str, dict[float, dict[str, Any]]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def main(asked: Asked, folder: Path | None) -> None:
-    """Measure, print the tables and write all to results/benchmarks/scale.json."""
-    with tempfile.TemporaryDirectory() as temporary:
-        found = measure(folder or Path(temporary), asked)
-    print(f"{table(found)}\n\n{slopes(found)}")
+def kept(prompts: int) -> dict[str, dict[float, dict[str, Any]]]:
+    """What was measured before with as many prompts."""
+    before = read_json(TARGET) if TARGET.is_file() else {}
+    stages = before["stages"] if before.get("prompts") == prompts else {}
+    return {s: {float(size): took for size, took in stages.get(s, {}).items()} for s in STAGES}
+
+
+def keep(found: dict[str, dict[float, dict[str, Any]]], prompts: int) -> None:
+    """Write what was measured, now and before."""
     plain = {s: {f"{size:g}": took for size, took in rows.items()} for s, rows in found.items()}
-    content = {"prompts": asked.prompts, "stages": plain, "machine": machine()}
-    write_json(content, RESULTS / "scale.json")
+    write_json({"prompts": prompts, "stages": plain, "machine": machine()}, TARGET)
+
+
+def main(asked: Asked, folder: Path | None) -> None:
+    """Measure, and print the tables of all that is known."""
+    found = kept(asked.prompts)
+    if asked.stages:
+        with tempfile.TemporaryDirectory() as temporary:
+            measure(folder or Path(temporary), asked, found)
+    if any(found.values()):
+        print(f"{table(found)}\n\n{slopes(found)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=float, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
+    parser.add_argument("--stages", nargs="*", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--prompts", type=int, default=4_000)
     parser.add_argument("--memory", type=float, default=20.0, help="GiB a stage may take")
     parser.add_argument("--folder", type=Path, help="of the data; it is kept")

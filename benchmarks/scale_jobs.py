@@ -3,7 +3,7 @@
 Run with `python -m benchmarks scale_jobs`. Times are processor seconds: of a dry run, of another
 once all outputs exist and were touched, and of touching them with both schedulers, which goes
 through the whole queue of jobs and runs none. Runs are SKNN with random samples, five seeds each.
-A queue that takes longer than `--limit` seconds on the clock is stopped, which is told.
+A queue that takes longer than `--limit` seconds is stopped, which is told.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from typing import Any
 import yaml
 
 from benchmarks.common import RESULTS, ROOT, machine
-from llmseqrec.contracts import write_json
+from llmseqrec.contracts import read_json, write_json
 
 SEEDS = 5
+LIMIT = 600  # processor seconds
 PARTS = ("Snakefile", "config", "envs", "profiles", "src", "workflow")
 
 
@@ -68,34 +69,30 @@ def project(root: Path, runs: int) -> None:
     (root / "many.yaml").write_text(yaml.safe_dump(configuration(runs, root / "raw")))
 
 
-def snakemake(root: Path, *options: str, limit: float | None = None) -> tuple[str, float]:
+def snakemake(root: Path, *options: str, limit: int = LIMIT) -> tuple[str, float]:
     """What it printed, and its processor seconds.
 
     Raises:
-        subprocess.TimeoutExpired: it was stopped after `limit` seconds on the clock.
+        TimeoutError: it was stopped after `limit` processor seconds of its own.
     """
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "many.yaml"]
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with subprocess.Popen(
-        [*command, *options],
+    done = subprocess.run(
+        ["bash", "-c", f'ulimit -t {limit}; exec "$@"', "bash", *command, *options],
         cwd=root,
         env=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            printed, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # a solver with it
-            raise
+        check=False,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if process.returncode:
-        raise SystemExit(f"error: {printed[-2000:]}")
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise TimeoutError
+    if done.returncode:
+        raise SystemExit(f"error: {(done.stdout + done.stderr)[-2000:]}")
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return printed, spent
+    return done.stdout + done.stderr, spent
 
 
 def make_outputs(root: Path, printed: str) -> None:
@@ -110,7 +107,7 @@ def make_outputs(root: Path, printed: str) -> None:
                 path.mkdir(exist_ok=True)
 
 
-def measure(runs: int, limit: float) -> dict[str, float]:
+def measure(runs: int, limit: int) -> dict[str, float]:
     """Seconds of everything for a number of runs."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -128,24 +125,28 @@ def measure(runs: int, limit: float) -> dict[str, float]:
         ):
             try:
                 _, found[name] = snakemake(root, *options, limit=limit)
-            except subprocess.TimeoutExpired:
+            except TimeoutError:
                 found[f"{name}_stopped_after"] = limit
-                print(f"  {name} stopped after {limit:.0f}", end="", flush=True)
+                print(f"  {name} stopped after {limit}", end="", flush=True)
             else:
                 print(f"  {name} {found[name]:.1f}", end="", flush=True)
     print()
     return found
 
 
-def main(sizes: list[int], limit: float) -> None:
-    """Measure each number of runs and write all to results/benchmarks/scale_jobs.json."""
-    cases = [measure(runs, limit) for runs in sizes]
-    write_json({"cases": cases, "machine": machine()}, RESULTS / "scale_jobs.json")
+def main(sizes: list[int], limit: int) -> None:
+    """Measure each number of runs and add it to results/benchmarks/scale_jobs.json."""
+    target = RESULTS / "scale_jobs.json"
+    cases = read_json(target)["cases"] if target.is_file() else []
+    for runs in sizes:
+        case = measure(runs, limit)
+        cases = [each for each in cases if each["jobs"] != case["jobs"]] + [case]
+        write_json({"cases": cases, "machine": machine()}, target)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, nargs="+", default=[5, 62, 312])
-    parser.add_argument("--limit", type=float, default=900.0, help="seconds a queue may take")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seconds a queue may take")
     given = parser.parse_args()
     main(given.runs, given.limit)
