@@ -30,7 +30,12 @@ from benchmarks.scale_data import Size, write_amazon, write_csv  # noqa: E402
 from benchmarks.scale_stages import STAGES  # noqa: E402
 from llmseqrec.contracts import read_json, write_json  # noqa: E402
 
-DRIVERS = {"an interaction": 198_500, "an item": 12_000, "a session": 22_363}  # of one Beauty
+DRIVERS = {  # of one Beauty
+    "an interaction": 198_500,
+    "an item": 12_000,
+    "a session": 22_363,
+    "a test session": 4_470,
+}
 TARGET = RESULTS / "scale.json"
 MACHINES = (24, 64)  # GiB
 BASE = 0.2  # GiB that a process has before it reads anything: libraries
@@ -130,7 +135,7 @@ def table(found: dict[str, dict[float, dict[str, Any]]]) -> str:
 
 
 def slopes(found: dict[str, dict[float, dict[str, Any]]]) -> str:
-    """What one more interaction, item and session take in each stage: time and memory."""
+    """What one more interaction, item or session takes in each stage: time and memory."""
     rows = [["stage", *(f"µs, bytes {each}" for each in DRIVERS)], ["---"] * (len(DRIVERS) + 1)]
     for stage, measured in found.items():
         if measured:
