@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llmseqrec.errors import InputError
+from llmseqrec.errors import FileError, InputError
 from llmseqrec.storage import AGAIN, SOUND, reading, writing
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+_CHECKSUM = "content_sha256"  # of a JSON file, beside what it holds
 
 
 @dataclass(frozen=True)
@@ -281,20 +285,32 @@ def _check_schema(
 
 
 def write_json(content: Any, target: Path | str) -> None:
-    """Write sorted, indented JSON."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    """Write sorted, indented JSON; a mapping gets the checksum of its values beside them."""
+    if isinstance(content, Mapping):
+        content = {**content, _CHECKSUM: _checksum(content)}
     with atomic_path(target) as temporary:
-        temporary.write_bytes(orjson.dumps(content, option=options) + b"\n")
+        temporary.write_bytes(orjson.dumps(content, option=_SORTED | orjson.OPT_INDENT_2) + b"\n")
 
 
 def read_json(source: Path | str, remedy: str = AGAIN) -> Any:
-    """Read a JSON file; `remedy` is what to do about a damaged one.
+    """Read a JSON file, without its checksum; `remedy` is what to do about a damaged one.
 
     Raises:
         FileError: it is absent or damaged.
     """
     with reading(source, "not valid JSON", remedy):
-        return orjson.loads(Path(source).read_bytes())
+        content = orjson.loads(Path(source).read_bytes())
+    if isinstance(content, dict) and _CHECKSUM in content:
+        expected = content.pop(_CHECKSUM)
+        if _checksum(content) != expected:
+            raise FileError(f"{source}: damaged or edited, its checksum does not fit; {remedy}")
+    return content
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Of values, however they are laid out; numpy's count as what a reader gets for them."""
+    plain = orjson.loads(orjson.dumps(content, option=_SORTED))
+    return sha256(orjson.dumps(plain, option=_SORTED)).hexdigest()
 
 
 def write_text(content: str, target: Path | str) -> None:

@@ -1,7 +1,7 @@
 """Files that were cut off or spoiled: the job that reads them says which, or is right all the same.
 
-A changed byte of a text (json, jsonl, csv, yaml) may be another text, which nobody can tell; so
-texts are cut and spoiled only. Tables, arrays, models and item vectors carry checksums.
+A changed byte of a text (jsonl, csv, yaml) may be another text, which nobody can tell; so these are
+cut and spoiled only. Tables, arrays, models, item vectors and json carry checksums.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ READ_BY = {
     f"{DATASET}/temporal/search/near/trials.parquet": "plot_search",
     "results/tables/leaderboard.tiny.temporal.csv": "plot_experiment",
 }
-TEXTS = (".json", ".jsonl", ".csv", ".yaml")
+TEXTS = (".jsonl", ".csv", ".yaml")
 
 
 def cut(path: Path) -> None:
@@ -132,7 +132,7 @@ STATES = {
     "state/*/journal.log": "tune_model tiny.temporal.near",
 }
 DAMAGED_STATES = [(name, damage) for name in STATES for damage in (cut, empty, spoil)]
-DAMAGED_STATES.append(("state/*/checkpoint.pt", flip))
+DAMAGED_STATES += [("state/*/checkpoint.pt", flip), ("state/jobs/*.json", flip)]
 
 
 def kill_late(job: Job) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Tables and files between jobs: checked when written, and never half-written."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from llmseqrec.contracts import (
     write_table,
     write_text,
 )
-from llmseqrec.errors import InputError
+from llmseqrec.errors import FileError, InputError
 
 
 def interactions(**changes: list) -> pd.DataFrame:
@@ -118,6 +119,24 @@ def test_the_target_appears_only_at_the_end(tmp_path: Path) -> None:
         assert temporary.parent == target.parent  # a rename within one file system
     assert target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == (tmp_path / "a").stat().st_mode & 0o666
+
+
+def test_a_changed_value_of_json_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json({"ndcg": np.float32(0.1), "hr": 0.25, "seeds": [1, 2]}, path)
+    assert read_json(path) == {"ndcg": 0.1, "hr": 0.25, "seeds": [1, 2]}
+    path.write_text(path.read_text().replace("0.25", "0.35"))
+    with pytest.raises(FileError, match=r"metrics.json: damaged or edited.*; delete it and run"):
+        read_json(path)
+
+
+def test_json_that_was_laid_out_anew_or_never_had_a_checksum_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json({"b": [0.1, None], "a": "x"}, path)
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    assert read_json(path) == {"b": [0.1, None], "a": "x"}
+    path.write_text('{"a": 1}')
+    assert read_json(path) == {"a": 1}
 
 
 def test_json_does_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:
