@@ -1,7 +1,7 @@
 """Files that were cut off or spoiled: the job that reads them says which, or is right all the same.
 
-A changed byte of a text (jsonl, csv, yaml) may be another text, which nobody can tell; so these are
-cut and spoiled only. Tables, arrays, models, item vectors and json carry checksums.
+A changed byte of a text (csv, yaml) may be another text, which nobody can tell; so these are cut
+and spoiled only. Tables, arrays, models, item vectors, json and prompts carry checksums.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ READ_BY = {
     f"{DATASET}/temporal/search/near/trials.parquet": "plot_search",
     "results/tables/leaderboard.tiny.temporal.csv": "plot_experiment",
 }
-TEXTS = (".jsonl", ".csv", ".yaml")
+TEXTS = (".csv", ".yaml")
 
 
 def cut(path: Path) -> None:

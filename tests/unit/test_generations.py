@@ -210,9 +210,28 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     prompt = Prompt("", "soap\n\u2028", "", False, None)
     write_prompts([Line(3, prompt, "oil"), Line(4, prompt)], path)
     assert read_prompts(path) == [Line(3, prompt, "oil"), Line(4, prompt)]
-    path.write_bytes(path.read_bytes() + b'{"session_id": 5}\n')
+    *lines, end = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, b'{"session_id": 5}\n', end]))
     with pytest.raises(InputError, match=r"prompts\.jsonl, line 3: no prompt"):
         read_prompts(path)
+
+
+def test_a_file_of_prompts_that_lacks_lines_or_was_changed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    write_prompts([Line(n, Prompt("", "soap", "", False, None)) for n in (1, 2)], path)
+    first, second, end = path.read_bytes().splitlines(keepends=True)
+    told = {
+        b"": "cut off after line 0",
+        first: "cut off after line 1",
+        first + second: "cut off after line 2",
+        first + end: "its checksum does not fit",
+        first + second.replace(b"soap", b"soup") + end: "its checksum does not fit",
+        first + second + end + second: "line 4: behind the last line",
+    }
+    for content, reason in told.items():
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"prompts\.jsonl.*{reason}; build it again"):
+            read_prompts(path)
 
 
 def test_answers_of_other_sessions_are_refused(inputs: Any) -> None:
