@@ -147,8 +147,10 @@ def slopes(found: dict[str, dict[float, dict[str, Any]]]) -> str:
 
 def kept(prompts: int) -> dict[str, dict[float, dict[str, Any]]]:
     """What was measured before with as many prompts."""
-    before = read_json(TARGET) if TARGET.is_file() else {}
-    stages = before["stages"] if before.get("prompts") == prompts else {}
+    before = read_json(TARGET) if TARGET.is_file() else {"prompts": prompts, "stages": {}}
+    if before["prompts"] != prompts:
+        raise SystemExit(f"{TARGET} is of {before['prompts']} prompts: move it away first")
+    stages = before["stages"]
     return {s: {float(size): took for size, took in stages.get(s, {}).items()} for s in STAGES}
 
 

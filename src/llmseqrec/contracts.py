@@ -287,7 +287,8 @@ def _check_schema(
 def write_json(content: Any, target: Path | str) -> None:
     """Write sorted, indented JSON; a mapping gets the checksum of its values beside them."""
     if isinstance(content, Mapping):
-        content = {**content, _CHECKSUM: _checksum(content)}
+        plain = {name: value for name, value in content.items() if name != _CHECKSUM}
+        content = {**plain, _CHECKSUM: _checksum(plain)}
     with atomic_path(target) as temporary:
         temporary.write_bytes(orjson.dumps(content, option=_SORTED | orjson.OPT_INDENT_2) + b"\n")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from llmseqrec.storage import writing
 
 _TAKEN = "another workflow makes the same files in this folder; run again when it has ended"
 _UNKNOWN = "no file locks here: see to it that no two workflows run in this folder at once"
+_ALL = {"outputs": ["*"], "inputs": ["*"]}  # of one that cannot be read: it may be anything
 
 
 class Claims:
@@ -44,7 +46,9 @@ class Claims:
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         with self._turn():
-            self._over = [path for path in self._known() if not _is_held(path)]
+            held = {path: _is_held(path) for path in self._known()}
+            self._over = [path for path, alive in held.items() if not alive]
+            self._others = [_read(path) for path, alive in held.items() if alive]
 
     def claim(self, outputs: Iterable[str], inputs: Iterable[str]) -> None:
         """Claim files before the first job begins; where files cannot be locked, say so.
@@ -65,7 +69,8 @@ class Claims:
                 return
             for path in self._over:
                 path.unlink(missing_ok=True)
-            if any(_meet(mine, _read(path)) for path in self._known()):
+            others = self._others + [_read(path) for path in self._known()]
+            if any(_meet(mine, other) for other in others):
                 raise InputError(_TAKEN)
             path = self._folder / f"{uuid.uuid4().hex}.json"
             with writing(path):
@@ -73,6 +78,7 @@ class Claims:
                 fcntl.flock(self.held, fcntl.LOCK_EX)
                 json.dump(mine, self.held)
                 self.held.flush()
+                os.fsync(self.held.fileno())  # or other nodes would find it empty
 
     def _known(self) -> list[Path]:
         return sorted(self._folder.glob("*.json"))
@@ -93,7 +99,7 @@ class Claims:
 
 def _is_held(path: Path) -> bool:
     """Whether the workflow that made a claim is alive."""
-    with path.open("r+", encoding="utf-8") as stream:
+    with writing(path), path.open("r+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -102,14 +108,17 @@ def _is_held(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, list[str]]:
-    """A claim, or nothing of one that was cut off, since its workflow had begun no job."""
+    """A claim; one that cannot be read counts as everything."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
-        return {"outputs": [], "inputs": []}
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: list(found[name]) for name in _ALL}
+    except (OSError, ValueError, KeyError, TypeError):
+        return _ALL
 
 
 def _meet(mine: dict[str, list[str]], theirs: dict[str, list[str]]) -> bool:
+    if theirs is _ALL:
+        return True
     made, read = set(mine["outputs"]), set(mine["inputs"])
     return not (made.isdisjoint(theirs["outputs"] + theirs["inputs"])) or not (
         read.isdisjoint(theirs["outputs"])

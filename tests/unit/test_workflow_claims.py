@@ -27,6 +27,30 @@ def test_of_two_that_meet_the_second_is_refused_until_the_first_is_over(
     end(again)
 
 
+def test_a_plan_from_before_another_ended_is_refused_though_a_third_came_between(
+    tmp_path: Path,
+) -> None:
+    first = Claims(tmp_path)
+    first.claim(["made"], [])
+    planned = Claims(tmp_path)
+    end(first)
+    third = Claims(tmp_path)
+    third.claim(["other"], [])
+    with pytest.raises(InputError, match="another workflow"):
+        planned.claim(["made"], [])
+    end(third)
+
+
+def test_a_claim_of_the_living_that_cannot_be_read_may_be_anything(tmp_path: Path) -> None:
+    first = Claims(tmp_path)
+    first.claim(["made"], [])
+    (path,) = (tmp_path / "claims").glob("*.json")
+    path.write_text("")
+    with pytest.raises(InputError, match="another workflow"):
+        Claims(tmp_path).claim(["other"], [])
+    end(first)
+
+
 def end(workflow: Claims) -> None:
     """As the kernel does for a process."""
     assert workflow.held

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, tiny_content, tiny_rows
+from tests.workflow.copies import copy_project, run
 
 
 def snakemake(folder: Path, content: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -91,3 +92,16 @@ def test_a_missing_column_stops_the_job_and_leaves_nothing(tmp_path: Path) -> No
     helpful(done, f"error: {path}: lacks the column 'item_id'; {found}")
     assert [path for path in (tmp_path / "results").rglob("*") if path.is_file()] == []
     assert "lacks the column" in (tmp_path / "logs" / "prepare_sessions" / "tiny.log").read_text()
+
+
+def test_starts_of_jobs_are_bounded_here_only_where_asked_for(tmp_path: Path) -> None:
+    told = 'onsuccess:\n    print("bound:", workflow.scheduler.job_rate_limiter is not None)\n'
+    for name, options, bounded in (("own", (), False), ("asked", ("50/1s",), True)):
+        folder = copy_project(tmp_path / name)
+        with (folder / "Snakefile").open("a") as snakefile:
+            snakefile.write(f"\n\n{told}")
+        (folder / "own.yaml").write_text(yaml.safe_dump(write_rows(folder, tiny_rows())))
+        bound = [f"--max-jobs-per-timespan={text}" for text in options]
+        done = run(folder, "--configfile", "own.yaml", *bound, "--", "results/tiny/items.parquet")
+        assert done.returncode == 0, done.stderr
+        assert f"bound: {bounded}" in done.stdout + done.stderr

@@ -24,9 +24,11 @@ def start_jobs_without_a_limit():
     """No limit of starts a second on this machine: each job that ends would leave a timer behind.
 
     Each timer looks at all that is ready once a second, for ever: after 250 jobs that took a third
-    of a core. On a cluster the profile has a longer time in place of a second.
+    of a core. On a cluster the profile has a longer time in place of a second. A limit that is not
+    Snakemake's default was asked for, and stays.
     """
-    if workflow.local_exec:
+    limit = workflow.scheduler.job_rate_limiter
+    if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -28,6 +28,7 @@ from llmseqrec.services.once import PAID_STATE, Made, Once
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError, with_retries
 from llmseqrec.services.secrets import without_secrets
+from llmseqrec.storage import reading
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,9 +101,11 @@ class TuningJob:
     def _read(self) -> Record:
         if not self.path.is_file():
             return Record(self.name)
-        content = read_json(self.path, f"look for {self.name} at the service, {PAID_STATE}")
-        lists = {name: tuple(content[name]) for name in ("files", "history")}
-        return Record(**content | lists)
+        remedy = f"look for {self.name} at the service, {PAID_STATE}"
+        content = read_json(self.path, remedy)
+        with reading(self.path, remedy=remedy):
+            lists = {name: tuple(content[name]) for name in ("files", "history")}
+            return Record(**content | lists)
 
     def _keep(self, record: Record) -> Record:
         write_json(asdict(record), self.path)

@@ -18,11 +18,12 @@ MARKS: dict[Emphasis, str] = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\u
 
 
 def to_latex(frame: pd.DataFrame, layout: Layout) -> str:
-    """Floating tables that fit the page; they need the packages booktabs and graphicx.
+    """Floating tables of about a page; they need the packages booktabs and graphicx.
 
     Many columns are set as panels below each other, which repeat the first text column and what
     stands before it; rows that have nothing to say in a further panel are left out of it. Many
-    rows are set as several tables of one number. Notes become footnotes.
+    rows are set as several tables of one number. Notes become footnotes, whose lines are not
+    counted: beside many long ones a table may be too long.
     """
     names, panels = _panels(layout.columns, layout.together)
     shown = [[*names, *columns] for columns in panels]

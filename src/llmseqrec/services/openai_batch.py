@@ -37,6 +37,7 @@ from llmseqrec.services.once import PAID_STATE, Once
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent, total
 from llmseqrec.services.problems import ServiceError
+from llmseqrec.storage import reading
 
 NAME = "llmseqrec"  # the key of a submission's name in its metadata
 ENDED = {"completed", "failed", "expired", "cancelled"}
@@ -68,12 +69,7 @@ class Batches:
         Raises:
             ServiceError: requests failed; what the others brought is kept.
         """
-        self._finish(
-            [
-                Submission(**read_json(path, f"look for {path.stem} at the service, {PAID_STATE}"))
-                for path in sorted(self._folder.glob("*.json"))
-            ]
-        )
+        self._finish([_submission(path) for path in sorted(self._folder.glob("*.json"))])
 
     def buy(self, groups: Iterable[Sequence[Any]]) -> None:
         """Submit one batch a group of requests, and wait for all, up to a day.
@@ -242,6 +238,18 @@ class Batches:
         with suppress(UnreadableError):  # for good: the other lines are taken all the same
             self.client.tried(read)
         return lines
+
+
+def _submission(path: Path) -> Submission:
+    """What is noted of a batch at the service.
+
+    Raises:
+        FileError: the note is damaged.
+    """
+    remedy = f"look for {path.stem} at the service, {PAID_STATE}"
+    content = read_json(path, remedy)
+    with reading(path, remedy=remedy):
+        return Submission(**content)
 
 
 def _problems_of(
