@@ -76,6 +76,16 @@ def reading(
         raise FileError(f"{source}: {damaged} ({one_line(error)}); {remedy}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        FileError: it may not be written there, or the disk is full.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def one_line(error: Exception) -> str:
     """What an error says, in one short line."""
     return " ".join(str(error).split())[:300] or type(error).__name__

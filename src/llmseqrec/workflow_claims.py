@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from llmseqrec.errors import InputError
-from llmseqrec.storage import writing
+from llmseqrec.storage import make_folder, writing
 
 _TAKEN = "another workflow makes the same files in this folder; run again when it has ended"
 _UNKNOWN = "no file locks here: see to it that no two workflows run in this folder at once"
@@ -43,8 +43,7 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "claims"
-        with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         with self._turn():
             held = {path: _is_held(path) for path in self._known()}
             self._over = [path for path, alive in held.items() if not alive]

@@ -156,10 +156,15 @@ def test_of_two_workflows_in_one_folder_one_is_refused(
         second.wait_for("Building DAG of jobs")
         first.kill(with_jobs=True)
     codes = first.end(), second.end()
-    assert codes.count(0) == (moment != "after it is killed"), first.said() + second.said()
-    refused(second if codes[0] <= 0 else first)
+    killed = codes[0] < 0
+    if codes == (0, 0):  # a fast first one
+        assert NOTHING in second.said()
+    else:
+        assert codes.count(0) == (not killed), first.said() + second.said()
+        refused(second if codes[0] <= 0 else first)
     later = start(world, folder, "later")
     assert later.end() == 0, later.said()
-    assert (NOTHING in later.said()) == (moment != "after it is killed")
+    assert (NOTHING in later.said()) == (not killed)
     in_the_end_all_is_as_ever(world, services, folder)
-    note("two", moment, "one did it, one was refused")
+    met = "the first had ended" if codes == (0, 0) else "one did it, one was refused"
+    note("two", moment, met)

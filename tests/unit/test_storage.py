@@ -8,7 +8,7 @@ import pytest
 
 from llmseqrec.contracts import atomic_folder, atomic_path, read_json
 from llmseqrec.errors import FileError, InputError
-from llmseqrec.storage import reading, refusal, writing
+from llmseqrec.storage import make_folder, reading, refusal, writing
 from llmseqrec.whole_yaml import read_whole_yaml, write_yaml
 
 REASONS = [
@@ -44,6 +44,21 @@ def test_a_refused_folder_is_named_and_the_old_one_stays(tmp_path: Path) -> None
     with pytest.raises(FileError, match="no space left"), atomic_folder(target) as temporary:
         refuse(temporary / "weights", errno.ENOSPC)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_may_not_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path / "state" / "cache")
+    make_folder(tmp_path / "state" / "cache")
+    assert (tmp_path / "state" / "cache").is_dir()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(FileError, match=r"state/jobs: cannot be written: the file system is read"):
+        make_folder(tmp_path / "state" / "jobs")
 
 
 def test_other_problems_of_a_writer_keep_their_name(tmp_path: Path) -> None:

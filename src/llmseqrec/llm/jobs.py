@@ -28,7 +28,7 @@ from llmseqrec.services.once import PAID_STATE, Made, Once
 from llmseqrec.services.prices import usd
 from llmseqrec.services.problems import ServiceError, with_retries
 from llmseqrec.services.secrets import without_secrets
-from llmseqrec.storage import reading
+from llmseqrec.storage import make_folder, reading
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class TuningJob:
             InputError: uploads are not allowed, money or quota is used up, the model is gone, or
                 the job failed, was cancelled or takes too long; told in one line.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         _LOG.info("%s: fine-tuning, state in %s", self._title, self.path)
         with FileLock(self.path.with_suffix(".lock")):
             record = self._read()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from llmseqrec.errors import FileError, InputError
+from llmseqrec.storage import make_folder
 
 JournalMode = Literal["delete", "wal"]
 LOCK_TIMEOUT = 60.0  # seconds a writer waits for the others
@@ -47,7 +48,7 @@ class Database:
             FileError: the file is no such database, is damaged or stays locked.
             InputError: it is of another version.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with self._connected(self.path.as_posix()) as connection:
             self._prepare(connection)
             connection.execute("BEGIN IMMEDIATE")

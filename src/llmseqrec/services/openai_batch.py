@@ -37,7 +37,7 @@ from llmseqrec.services.once import PAID_STATE, Once
 from llmseqrec.services.openai_client import OpenAIClient
 from llmseqrec.services.payment import Spent, total
 from llmseqrec.services.problems import ServiceError
-from llmseqrec.storage import reading
+from llmseqrec.storage import make_folder, reading
 
 NAME = "llmseqrec"  # the key of a submission's name in its metadata
 ENDED = {"completed", "failed", "expired", "cancelled"}
@@ -60,7 +60,7 @@ class Batches:
 
     def lock(self) -> FileLock:
         """To be held while batches are taken up and bought."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         return FileLock(self._folder / "lock")
 
     def take_up(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from llmseqrec.provenance import digest
 from llmseqrec.services.owners import LEASE, may_live
+from llmseqrec.storage import make_folder
 
 
 class Leases:
@@ -27,7 +28,7 @@ class Leases:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep this process's lease while the block runs."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         path, over = self._path(self.worker), threading.Event()
         path.touch()
 

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from llmseqrec.config_search import Search, Value
 from llmseqrec.services.owners import own_name
-from llmseqrec.storage import writing
+from llmseqrec.storage import make_folder, writing
 from llmseqrec.tuning.draws import next_point
 from llmseqrec.tuning.endings import Limits, is_hopeless, why_ended
 from llmseqrec.tuning.journal import KernelLock, mend_journal, told_if_damaged
@@ -79,8 +79,7 @@ class SharedStudy:
     worker: str = field(default_factory=own_name)
 
     def __post_init__(self) -> None:
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self._started = time.monotonic()
         self._journal = self.folder / "journal.log"
         path = str(self._journal)
