@@ -8,7 +8,7 @@ refuse() {
 }
 
 [ "$(id -u)" = 0 ] || refuse "only root may start its daemons"
-command -v slurmctld slurmd munged >/dev/null && exit 0
+{ command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null && exit 0
 command -v apt-get >/dev/null || refuse "slurmctld is not installed, and there is no apt-get"
 export DEBIAN_FRONTEND=noninteractive
 { apt-get update && apt-get install -y --no-install-recommends slurm-wlm munge; } >/dev/null 2>&1 \
