@@ -7,7 +7,7 @@ from typing import Any
 
 from llmseqrec.config import Config, Range, Search, Temporal
 from llmseqrec.config_search import COMPONENT_AXIS, NAMED_AXES, OPTION_AXIS, in_order
-from llmseqrec.errors import InputError
+from llmseqrec.errors import InputError, shown
 from llmseqrec.registry import MODELS, parameters_class
 from llmseqrec.resolve import ResolvedRun
 
@@ -82,11 +82,12 @@ def _check_keys(config: Config, where: str, search: Search, keys: list[str]) -> 
     for key in keys:
         if key in NAMED_AXES or (key == OPTION_AXIS and MODELS[run.model].combined):
             continue
+        name = shown(key).strip("'")
         if key.startswith(COMPONENT_AXIS):
             if key.removeprefix(COMPONENT_AXIS) not in run.components:
-                raise InputError(f"{where}.ranges.{key}: {search.run} has no such component")
+                raise InputError(f"{where}.ranges.{name}: {search.run} has no such component")
         elif key.partition(".")[0] not in fields:
-            raise InputError(f"{where}.ranges.{key}: {run.model} has no such parameter")
+            raise InputError(f"{where}.ranges.{name}: {run.model} has no such parameter")
 
 
 def _check_asking(where: str, model: str, keys: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from llmseqrec.config_base import check_path
 from llmseqrec.contracts import ITEMS, SESSIONS, read_json, read_table
 from llmseqrec.errors import InputError
 from llmseqrec.models.base import Recommender
@@ -106,13 +107,22 @@ def _reason(error: Exception) -> str:
     return f"lacks {error}" if isinstance(error, KeyError) else one_line(error)
 
 
+def _path(folder: Path, given: Path | str) -> Path:
+    """A file that run.json names."""
+    try:
+        check_path(Path(given))
+    except ValueError as error:
+        raise InputError(f"{folder / 'run.json'}: {error}; train it again") from None
+    return (folder / given).resolve()
+
+
 def _kept_files(folder: Path, facts: _Facts) -> RunFiles:
     """The files of a run, which must be those it was fitted on."""
     named = {name: getattr(facts.files, name) for name in KEPT_FILES}
     # Resolved, so that a link to the folder of a run works.
-    paths = {name: (folder / path).resolve() for name, path in named.items() if path}
+    paths = {name: _path(folder, path) for name, path in named.items() if path}
     paths["model"] = folder / "model" / "model.safetensors"
-    components = tuple((folder / path).resolve() for path in facts.files.components)
+    components = tuple(_path(folder, path) for path in facts.files.components)
     for path in [*paths.values(), *components]:
         if not path.is_file():
             raise InputError(f"{path}: no such file; the run in {folder} needs it")

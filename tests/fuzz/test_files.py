@@ -19,6 +19,7 @@ from llmseqrec.arrays import read_array
 from llmseqrec.contracts import SESSIONS, read_json, read_table, write_table
 from llmseqrec.data.checksums import read_checksums
 from llmseqrec.data.splits import test_membership as read_membership
+from llmseqrec.errors import InputError
 from llmseqrec.evaluation.external import read_external
 from llmseqrec.inspection import inspection_script
 from llmseqrec.llm.prompt_files import read_prompts
@@ -185,6 +186,18 @@ def test_a_run_whose_facts_were_changed(fitted: Path, data: st.DataObject) -> No
     target[key] = data.draw(values | st.sampled_from(["../../x", "/etc/passwd", "a\0b"]))
     path.write_text(json.dumps(made), encoding="utf-8")
     value_or_line(lambda: SavedRun.load(fitted), "")
+
+
+def test_a_path_that_no_file_can_have_is_told(fitted: Path) -> None:
+    if (fitted / "kept.json").exists():
+        shutil.copy(fitted / "kept.json", fitted / "run.json")
+    facts = read_json(fitted / "run.json")
+    changed = facts | {"files": facts["files"] | {"catalogue": "a\0b"}}
+    kept = (fitted / "run.json").read_bytes()
+    (fitted / "run.json").write_text(json.dumps(changed), encoding="utf-8")
+    with pytest.raises(InputError, match=r"run.json: .* is no path of a file; train it again"):
+        SavedRun.load(fitted)
+    (fitted / "run.json").write_bytes(kept)
 
 
 @fuzzed(20)

@@ -85,6 +85,13 @@ def test_a_variant_that_fixes_no_vectors_has_those_of_the_run(content: dict[str,
         assert plan.task("words", variant)["candidates"][0]["embedding"] == embedding
 
 
+def test_a_key_of_any_length_is_refused_in_a_short_line(content: dict[str, Any]) -> None:
+    content["searches"]["near"]["ranges"] = {"k" * 5000: {"low": 1, "high": 2}}
+    with pytest.raises(InputError, match=r"searches.near.ranges.kkk.*no such parameter") as refused:
+        planned(content)
+    assert len(str(refused.value)) < 300
+
+
 def test_a_published_reduction_has_to_be_named(content: dict[str, Any]) -> None:
     content["datasets"]["tiny"]["borrows"] = "beauty"
     content["runs"]["near"] = {
